@@ -1,0 +1,17 @@
+# The floors, bottom up (docs/architecture.md). tools/check_floors.py checks the includes.
+arca_floor(base tl::expected Threads::Threads)
+arca_floor(os arca_base fmt::fmt)
+arca_floor(model arca_base)
+arca_floor(otlp arca_model)
+arca_floor(journal arca_model arca_os fmt::fmt)
+arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::GRPCPP PkgConfig::ISAL)
+arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
+arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
+arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk PkgConfig::YAML)
+arca_floor(cli arca_telemetry CLI11::CLI11 PkgConfig::HTTPLIB nlohmann_json::nlohmann_json)
+
+foreach(floor base os model otlp journal net flow sinks telemetry cli)
+  if(TARGET arca_${floor})
+    arca_tests(${floor} arca_${floor})
+  endif()
+endforeach()

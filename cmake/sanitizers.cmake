@@ -1,0 +1,13 @@
+# Sanitizers for the asan and tsan presets. An interface target, so that tests and libraries agree.
+add_library(arca_sanitizers INTERFACE)
+if(ARCA_SANITIZE STREQUAL "address+undefined")
+  set(flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+elseif(ARCA_SANITIZE STREQUAL "thread")
+  set(flags -fsanitize=thread -fno-omit-frame-pointer)
+elseif(NOT ARCA_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "ARCA_SANITIZE=${ARCA_SANITIZE}: allowed are address+undefined, thread, or empty")
+endif()
+if(flags)
+  target_compile_options(arca_sanitizers INTERFACE ${flags})
+  target_link_options(arca_sanitizers INTERFACE ${flags})
+endif()

@@ -1,0 +1,27 @@
+// What happens to us when the host process forks. One pthread_atfork registration for the whole library;
+// components subscribe and unsubscribe. The generation number tells whether an object was made by
+// this process or inherited from its parent.
+#pragma once
+
+#include <cstdint>
+
+namespace arca::os {
+
+// Thread-safe. Called in the order parent: prepare -> after_in_parent; child: after_in_child (subscribers
+// in reverse order for prepare, in order afterwards). after_in_child may only do what is safe in a forked
+// child of a threaded process: no allocation, no locks that prepare did not take.
+class ForkSubscriber {
+ public:
+  virtual ~ForkSubscriber() = default;
+  virtual void prepare_fork() noexcept {}
+  virtual void after_fork_in_parent() noexcept {}
+  virtual void after_fork_in_child() noexcept {}
+};
+
+void subscribe_to_fork(ForkSubscriber& subscriber);
+void unsubscribe_from_fork(ForkSubscriber& subscriber);
+
+// Grows by one in every forked child. One relaxed load.
+std::uint64_t fork_generation() noexcept;
+
+}  // namespace arca::os
