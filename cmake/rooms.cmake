@@ -1,0 +1,53 @@
+# The two functions that make every room: arca_floor(name uses...) and arca_tests(name uses...).
+
+# One static library per floor; a floor sees only itself, the public headers and the floors it links.
+function(arca_floor name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")  # belongs to the program: an archive with a main would win over gtest's
+  if(NOT sources)
+    return()
+  endif()
+  add_library(arca_${name} STATIC ${sources})
+  target_include_directories(arca_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(arca_${name} PRIVATE arca_warnings PUBLIC arca_sanitizers ${ARGN})
+endfunction()
+
+# tests/fakes and tests/support: compiled once, linked before the floors, so that they may use any floor that the
+# test itself links.
+file(GLOB support_sources CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/tests/support/*.cpp ${CMAKE_SOURCE_DIR}/tests/fakes/*.cpp)
+list(FILTER support_sources EXCLUDE REGEX "_test\\.cpp$")
+if(ARCA_BUILD_TESTS AND support_sources)
+  add_library(arca_test_support STATIC EXCLUDE_FROM_ALL ${support_sources})
+  target_include_directories(arca_test_support
+    PUBLIC ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_compile_definitions(arca_test_support PRIVATE
+    ARCA_COLLECTOR_PROGRAM="${CMAKE_SOURCE_DIR}/.cache/collector/otelcol-arca")
+  target_link_libraries(arca_test_support PRIVATE arca_warnings
+    PUBLIC arca_sanitizers tl::expected fmt::fmt nlohmann_json::nlohmann_json GTest::gtest Threads::Threads)
+endif()
+
+# Tests of one folder: all its *.cpp in one program, arca_<name>_tests, run by ctest case by case with the label <name>.
+# Folders that start processes get a longer time limit.
+function(arca_tests name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
+  if(name STREQUAL support)
+    list(FILTER sources INCLUDE REGEX "_test\\.cpp$")
+  endif()
+  if(NOT sources OR NOT ARCA_BUILD_TESTS)
+    return()
+  endif()
+  set(timeout 120)
+  if(name MATCHES "^(crash|conformance|integration)$")
+    set(timeout 900)
+  endif()
+  add_executable(arca_${name}_tests ${sources})
+  target_include_directories(arca_${name}_tests PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(arca_${name}_tests PRIVATE arca_warnings)
+  if(TARGET arca_test_support)
+    target_link_libraries(arca_${name}_tests PRIVATE arca_test_support)
+  endif()
+  target_link_libraries(arca_${name}_tests PRIVATE ${ARGN} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(arca_${name}_tests TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${name} TIMEOUT ${timeout})
+endfunction()
