@@ -21,6 +21,16 @@ class ForkSubscriber {
 void subscribe_to_fork(ForkSubscriber& subscriber);
 void unsubscribe_from_fork(ForkSubscriber& subscriber);
 
+// While one lives, no fork of this process begins: for the moments in which a descriptor exists that nobody
+// knows yet. Must not be held while subscribing or unsubscribing.
+class ForkHold {
+ public:
+  ForkHold();
+  ~ForkHold();
+  ForkHold(const ForkHold&) = delete;
+  ForkHold& operator=(const ForkHold&) = delete;
+};
+
 // Grows by one in every forked child. One relaxed load.
 std::uint64_t fork_generation() noexcept;
 
