@@ -1,0 +1,209 @@
+#include "otlp/attributes.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "otlp/any_value.hpp"
+#include "otlp/fields.hpp"
+
+namespace arca::otlp {
+
+void put_any_field(WireWriter& out, std::uint8_t tag, const AttributeValue& value, std::size_t length_max) noexcept {
+  const std::size_t size = any_value::size_of(value, length_max);
+  if (!out.reserve(length_field_size(size))) return;
+  out.put_tag(tag);
+  out.put_varint(size);
+  any_value::put(out, value, length_max);
+}
+
+void put_text_field(WireWriter& out, std::uint8_t tag, std::string_view text) noexcept {
+  if (text.empty() || !out.reserve(length_field_size(text.size()))) return;
+  const std::size_t begin = out.offset();
+  out.put_tag(tag);
+  out.put_varint(text.size());
+  if (out.put_text(text) || is_utf8(text)) [[likely]] return;
+  out.truncate(begin);
+  try {
+    put_text_field(out, tag, replace_ill_formed(text));
+  } catch (const std::bad_alloc&) {
+    out.fail();
+  }
+}
+
+namespace {
+
+// Whole-key hash (FNV-1a): the table must hold up against keys that differ in one place only.
+std::uint32_t table_hash(std::string_view key) noexcept {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
+}
+
+// One byte from both ends and the length: for the short scan a collision costs only one comparison.
+std::uint8_t scan_hash(std::string_view key) noexcept {
+  const std::byte* bytes = base::as_bytes(key).data();
+  std::uint64_t mix = key.size();
+  if (key.size() >= 8) {
+    mix ^= base::load<std::uint64_t>(bytes) ^ std::rotl(base::load<std::uint64_t>(bytes + key.size() - 8), 23);
+  } else {
+    for (const char c : key) mix = (mix << 8U) ^ static_cast<unsigned char>(c);
+  }
+  return static_cast<std::uint8_t>((mix * 0x9E3779B97F4A7C15ULL) >> 56U);
+}
+
+// The key of the KeyValue field at `offset`, which we wrote ourselves.
+std::string_view key_at(const WireWriter& out, std::size_t offset) noexcept {
+  const std::byte* at = out.at(offset) + 1;
+  while ((*at++ & std::byte{0x80}) != std::byte{0}) {
+  }
+  ++at;  // tag of the key
+  base::Bytes rest = out.bytes_from(static_cast<std::size_t>(at - out.at(0)));
+  const std::size_t size = base::read_varint(rest).value_or(0);
+  return base::as_text(rest.first(size));
+}
+
+// Appends one KeyValue. False: the key is not UTF-8 and nothing has been written.
+bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
+                   std::size_t length_max) noexcept {
+  const std::size_t value_size = any_value::size_of(value, length_max);
+  const std::size_t pair_size = length_field_size(key.size()) + length_field_size(value_size);
+  if (!out.reserve(length_field_size(pair_size))) return true;
+  const std::size_t begin = out.offset();
+  out.put_tag(tag);
+  out.put_varint(pair_size);
+  out.put_tag(tags::pair_key);
+  out.put_varint(key.size());
+  if (!out.put_text(key) && !is_utf8(key)) [[unlikely]] {
+    out.truncate(begin);
+    return false;
+  }
+  out.put_tag(tags::pair_value);
+  out.put_varint(value_size);
+  any_value::put(out, value, length_max);
+  return true;
+}
+
+}  // namespace
+
+void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept {
+  if (key.empty()) return;
+  if (count_ >= limits_.count_max) [[unlikely]] {
+    if (!is_utf8(key)) return set_repaired(out, tag, key, value);
+    if (find(out, key) == nullptr) {
+      ++dropped_count_;
+      return;
+    }
+  }
+  const std::size_t begin = out.offset();
+  if (!put_attribute(out, tag, key, value, limits_.value_length_max)) return set_repaired(out, tag, key, value);
+  if (out.failed()) return;
+  std::uint32_t* const known = find(out, key);
+  if (known == nullptr) [[likely]] return insert(out, key, begin);
+
+  const std::size_t size = out.offset() - begin;
+  base::Bytes old = out.bytes_from(*known + 1);
+  const std::size_t old_body = base::read_varint(old).value_or(0);
+  if (length_field_size(old_body) == size) {
+    std::memcpy(out.at(*known), out.at(begin), size);
+    out.truncate(begin);
+  } else {
+    out.bury(*known);
+    *known = static_cast<std::uint32_t>(begin);
+  }
+}
+
+void AttributeList::set_repaired(WireWriter& out, std::uint8_t tag, std::string_view key,
+                                 const AttributeValue& value) noexcept {
+  try {
+    set(out, tag, replace_ill_formed(key), value);
+  } catch (const std::bad_alloc&) {
+    out.fail();
+  }
+}
+
+std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key) noexcept {
+  if (table_size_ != 0) return find_in_table(out, key);
+  constexpr std::uint64_t ones = 0x0101010101010101ULL;
+  const std::uint64_t wanted = ones * scan_hash(key);
+  for (std::size_t group = 0; group < count_; group += 8) {
+    // Eight hashes at a time: a zero byte in `difference` is a match (or, rarely, the neighbour of one).
+    const std::uint64_t difference = base::load<std::uint64_t>(std::as_bytes(std::span(hashes_)).data() + group) ^ wanted;
+    std::uint64_t matches = (difference - ones) & ~difference & (ones << 7U);
+    for (; matches != 0; matches &= matches - 1) {
+      const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(matches)) / 8;
+      if (i < count_ && key_at(out, offsets_[i]) == key) return &offsets_[i];
+    }
+  }
+  return nullptr;
+}
+
+void AttributeList::insert(WireWriter& out, std::string_view key, std::size_t offset) noexcept {
+  const auto position = static_cast<std::uint32_t>(offset);
+  if (count_ < inline_count_max) [[likely]] {
+    hashes_[count_] = scan_hash(key);
+    offsets_[count_] = position;
+  } else {
+    if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
+    insert_in_table(table_hash(key), position);
+  }
+  ++count_;
+}
+
+std::uint32_t* AttributeList::find_in_table(const WireWriter& out, std::string_view key) noexcept {
+  const std::uint32_t hash = table_hash(key);
+  for (std::size_t i = hash & (table_size_ - 1); table_[i].offset != 0; i = (i + 1) & (table_size_ - 1)) {
+    if (table_[i].hash == hash && key_at(out, table_[i].offset) == key) return &table_[i].offset;
+  }
+  return nullptr;
+}
+
+void AttributeList::insert_in_table(std::uint32_t hash, std::uint32_t offset) noexcept {
+  std::size_t i = hash & (table_size_ - 1);
+  while (table_[i].offset != 0) i = (i + 1) & (table_size_ - 1);
+  table_[i] = {hash, offset};
+}
+
+bool AttributeList::grow_table(const WireWriter& out) noexcept {
+  const std::size_t size = std::max(4 * inline_count_max, 2 * table_size_);
+  const std::size_t old_size = table_size_;
+  std::unique_ptr<Slot[]> old;
+  if (size > table_capacity_) {
+    std::unique_ptr<Slot[]> grown(new (std::nothrow) Slot[size]);
+    if (grown == nullptr) return false;
+    old = std::exchange(table_, std::move(grown));
+    table_capacity_ = size;
+  } else if (old_size != 0) {
+    old.reset(new (std::nothrow) Slot[old_size]);
+    if (old == nullptr) return false;
+    std::copy_n(table_.get(), old_size, old.get());
+  }
+  table_size_ = size;
+  clear_table();
+  table_size_ = size;
+  if (old_size == 0) {
+    for (std::size_t i = 0; i < count_; ++i) insert_in_table(table_hash(key_at(out, offsets_[i])), offsets_[i]);
+  }
+  for (std::size_t i = 0; i < old_size; ++i) {
+    if (old[i].offset != 0) insert_in_table(old[i].hash, old[i].offset);
+  }
+  return true;
+}
+
+void AttributeList::clear_table() noexcept {
+  std::fill_n(table_.get(), table_size_, Slot{});
+  table_size_ = 0;
+}
+
+void AttributeList::rebuild(WireWriter& out, std::uint8_t tag, std::size_t from) noexcept {
+  const std::uint32_t dropped = dropped_count_;
+  reset(limits_);
+  dropped_count_ = dropped;
+  for_each_own_field(out.bytes_from(from), [&](base::Bytes field) {
+    if (field.front() != std::byte{tag}) return;
+    const auto offset = static_cast<std::size_t>(field.data() - out.at(0));
+    insert(out, key_at(out, offset), offset);
+  });
+}
+
+}  // namespace arca::otlp

@@ -1,0 +1,49 @@
+// UTF-8 as OTLP needs it: protobuf strings must be valid UTF-8, or the receiver refuses the whole request. Used by
+// the record writers; the common case, short ASCII, costs no more than the copy.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+
+namespace arca::otlp {
+
+// Whether `text` is well-formed UTF-8 (Unicode, table 3-7): no surrogates, no overlong forms.
+bool is_utf8(std::string_view text) noexcept;
+
+// Size of the longest prefix of well-formed `text` that has at most `character_count_max` code points.
+std::size_t prefix_size(std::string_view text, std::size_t character_count_max) noexcept;
+
+// Returns `text` with U+FFFD for each maximal ill-formed part.
+std::string replace_ill_formed(std::string_view text);
+
+// Copies `text` and returns whether all of it is ASCII. One pass; reads and writes nothing outside.
+inline bool copy_text(std::byte* to, std::string_view text) noexcept {
+  const auto* from = reinterpret_cast<const std::byte*>(text.data());
+  const std::size_t size = text.size();
+  std::uint64_t seen = 0;
+  // Head and tail blocks may overlap: cheaper than a loop over the rest.
+  const auto move = [&]<class Word>(std::size_t offset, Word) {
+    const Word word = base::load<Word>(from + offset);
+    base::store(to + offset, word);
+    seen |= word;
+  };
+  if (size >= 8) {
+    const std::size_t last = size - 8;
+    for (std::size_t i = 0; i < last; i += 8) move(i, std::uint64_t{});
+    move(last, std::uint64_t{});
+  } else if (size >= 4) {
+    move(0, std::uint32_t{});
+    move(size - 4, std::uint32_t{});
+  } else if (size != 0) {
+    move(0, std::uint8_t{});
+    move(size / 2, std::uint8_t{});
+    move(size - 1, std::uint8_t{});
+  }
+  return (seen & 0x8080808080808080ULL) == 0;
+}
+
+}  // namespace arca::otlp
