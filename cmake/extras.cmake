@@ -9,7 +9,7 @@ foreach(floor telemetry sinks flow net journal otlp model os base)
 endforeach()
 
 if(ARCA_BUILD_TESTS)
-  arca_tests(support ${upper_floor} PkgConfig::CURL)
+  arca_tests(support arca_base PkgConfig::CURL)
   arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF)
   arca_tests(integration ${upper_floor} PkgConfig::CURL)
   arca_tests(crash ${upper_floor})
