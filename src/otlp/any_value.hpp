@@ -60,70 +60,76 @@ inline std::size_t size_of(const TextArray& array, std::size_t length_max) noexc
   return length_field_size(array_size(array, array.size, length_max));
 }
 
-// --- puts. Require: room for size_of() ------------------------------------------------------------
-inline void put(WireWriter& out, bool value, std::size_t) noexcept {
-  out.put_tag(tags::any_bool);
-  out.put_tag(value ? 1 : 0);
+// --- puts: write at `to`, which has room for size_of(), and return the byte behind ------------------
+inline std::byte* put_tag(std::byte* to, std::uint8_t tag) noexcept {
+  *to = std::byte{tag};
+  return to + 1;
 }
-inline void put(WireWriter& out, double value, std::size_t) noexcept {
-  out.put_tag(tags::any_double);
-  out.put_double(value);
+inline std::byte* put(std::byte* to, bool value, std::size_t) noexcept {
+  return put_tag(put_tag(to, tags::any_bool), value ? 1 : 0);
 }
-inline void put(WireWriter& out, std::int64_t value, std::size_t) noexcept {
-  out.put_tag(tags::any_int);
-  out.put_varint(static_cast<std::uint64_t>(value));
+inline std::byte* put(std::byte* to, double value, std::size_t) noexcept {
+  base::store(put_tag(to, tags::any_double), value);
+  return to + 9;
 }
-inline void put(WireWriter& out, std::int32_t value, std::size_t limit) noexcept { put(out, std::int64_t{value}, limit); }
-inline void put(WireWriter& out, std::uint32_t value, std::size_t limit) noexcept {
-  put(out, std::int64_t{value}, limit);
+inline std::byte* put(std::byte* to, std::int64_t value, std::size_t) noexcept {
+  return base::write_varint(put_tag(to, tags::any_int), static_cast<std::uint64_t>(value));
 }
-inline void put(WireWriter& out, std::string_view text, std::size_t length_max) noexcept {
+inline std::byte* put(std::byte* to, std::int32_t value, std::size_t limit) noexcept {
+  return put(to, std::int64_t{value}, limit);
+}
+inline std::byte* put(std::byte* to, std::uint32_t value, std::size_t limit) noexcept {
+  return put(to, std::int64_t{value}, limit);
+}
+inline std::byte* put(std::byte* to, std::string_view text, std::size_t length_max) noexcept {
   text = limited(text, length_max);
-  std::byte* const tag = out.at(out.offset());
-  out.put_tag(tags::any_string);
-  out.put_varint(text.size());
+  std::byte* const at = base::write_varint(put_tag(to, tags::any_string), text.size());
   // Text and bytes differ in the tag alone, so the verdict may come after the copy.
-  if (!out.put_text(text) && !is_utf8(text)) *tag = std::byte{tags::any_bytes};
+  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]] *to = std::byte{tags::any_bytes};
+  return at + text.size();
 }
-inline void put(WireWriter& out, std::uint64_t value, std::size_t length_max) noexcept {
-  if (fits_int64(value)) {
-    put(out, static_cast<std::int64_t>(value), length_max);
-  } else {
-    put(out, Digits(value).view(), length_max);
-  }
+inline std::byte* put(std::byte* to, std::uint64_t value, std::size_t length_max) noexcept {
+  if (fits_int64(value)) return put(to, static_cast<std::int64_t>(value), length_max);
+  return put(to, Digits(value).view(), length_max);
 }
-inline void put(WireWriter& out, base::Bytes bytes, std::size_t length_max) noexcept {
+inline std::byte* put(std::byte* to, base::Bytes bytes, std::size_t length_max) noexcept {
   bytes = bytes.first(std::min(bytes.size(), length_max));
-  out.put_tag(tags::any_bytes);
-  out.put_varint(bytes.size());
-  out.put_bytes(bytes);
+  to = base::write_varint(put_tag(to, tags::any_bytes), bytes.size());
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
 }
 template <class Array>
-void put_array(WireWriter& out, const Array& array, std::size_t count, std::size_t length_max) noexcept {
-  out.put_tag(tags::any_array);
-  out.put_varint(array_size(array, count, length_max));
+std::byte* put_array(std::byte* to, const Array& array, std::size_t count, std::size_t length_max) noexcept {
+  to = base::write_varint(put_tag(to, tags::any_array), array_size(array, count, length_max));
   for (std::size_t i = 0; i < count; ++i) {
-    out.put_tag(tags::array_value);
-    out.put_varint(size_of(array[i], length_max));
-    put(out, array[i], length_max);
+    to = base::write_varint(put_tag(to, tags::array_value), size_of(array[i], length_max));
+    to = put(to, array[i], length_max);
   }
+  return to;
 }
 template <class Element>
-void put(WireWriter& out, std::span<const Element> array, std::size_t length_max) noexcept {
-  put_array(out, array, array.size(), length_max);
+std::byte* put(std::byte* to, std::span<const Element> array, std::size_t length_max) noexcept {
+  return put_array(to, array, array.size(), length_max);
 }
-inline void put(WireWriter& out, const TextArray& array, std::size_t length_max) noexcept {
-  put_array(out, array, array.size, length_max);
+inline std::byte* put(std::byte* to, const TextArray& array, std::size_t length_max) noexcept {
+  return put_array(to, array, array.size, length_max);
 }
 
-// --- any alternative -----------------------------------------------------------------------------
+// --- any alternative: the scalar ones inline, the arrays out of the way ----------------------------
+std::size_t size_of_rare(const AttributeValue& value, std::size_t length_max) noexcept;
+std::byte* put_rare(std::byte* to, const AttributeValue& value, std::size_t length_max) noexcept;
+
 inline std::size_t size_of(const AttributeValue& value, std::size_t length_max) noexcept {
   if (const auto* text = std::get_if<std::string_view>(&value)) return size_of(*text, length_max);
-  return std::visit([&](const auto& alternative) { return size_of(alternative, length_max); }, value);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return size_of(*number, length_max);
+  if (std::holds_alternative<bool>(value)) return 2;
+  return size_of_rare(value, length_max);
 }
-inline void put(WireWriter& out, const AttributeValue& value, std::size_t length_max) noexcept {
-  if (const auto* text = std::get_if<std::string_view>(&value)) return put(out, *text, length_max);
-  std::visit([&](const auto& alternative) { put(out, alternative, length_max); }, value);
+inline std::byte* put(std::byte* to, const AttributeValue& value, std::size_t length_max) noexcept {
+  if (const auto* text = std::get_if<std::string_view>(&value)) return put(to, *text, length_max);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return put(to, *number, length_max);
+  if (const auto* flag = std::get_if<bool>(&value)) return put(to, *flag, length_max);
+  return put_rare(to, value, length_max);
 }
 
 }  // namespace arca::otlp::any_value

@@ -9,12 +9,23 @@
 
 namespace arca::otlp {
 
+namespace any_value {
+
+std::size_t size_of_rare(const AttributeValue& value, std::size_t length_max) noexcept {
+  return std::visit([&](const auto& alternative) { return size_of(alternative, length_max); }, value);
+}
+std::byte* put_rare(std::byte* to, const AttributeValue& value, std::size_t length_max) noexcept {
+  return std::visit([&](const auto& alternative) { return put(to, alternative, length_max); }, value);
+}
+
+}  // namespace any_value
+
 void put_any_field(WireWriter& out, std::uint8_t tag, const AttributeValue& value, std::size_t length_max) noexcept {
   const std::size_t size = any_value::size_of(value, length_max);
   if (!out.reserve(length_field_size(size))) return;
   out.put_tag(tag);
   out.put_varint(size);
-  any_value::put(out, value, length_max);
+  out.set_cursor(any_value::put(out.cursor(), value, length_max));
 }
 
 void put_text_field(WireWriter& out, std::uint8_t tag, std::string_view text) noexcept {
@@ -41,7 +52,7 @@ std::uint32_t table_hash(std::string_view key) noexcept {
 }
 
 // One byte from both ends and the length: for the short scan a collision costs only one comparison.
-std::uint8_t scan_hash(std::string_view key) noexcept {
+inline std::uint8_t scan_hash(std::string_view key) noexcept {
   const std::byte* bytes = base::as_bytes(key).data();
   std::uint64_t mix = key.size();
   if (key.size() >= 8) {
@@ -64,33 +75,57 @@ std::string_view key_at(const WireWriter& out, std::size_t offset) noexcept {
 }
 
 // Appends one KeyValue. False: the key is not UTF-8 and nothing has been written.
-bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
+inline bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
                    std::size_t length_max) noexcept {
   const std::size_t value_size = any_value::size_of(value, length_max);
   const std::size_t pair_size = length_field_size(key.size()) + length_field_size(value_size);
   if (!out.reserve(length_field_size(pair_size))) return true;
-  const std::size_t begin = out.offset();
-  out.put_tag(tag);
-  out.put_varint(pair_size);
-  out.put_tag(tags::pair_key);
-  out.put_varint(key.size());
-  if (!out.put_text(key) && !is_utf8(key)) [[unlikely]] {
-    out.truncate(begin);
-    return false;
-  }
-  out.put_tag(tags::pair_value);
-  out.put_varint(value_size);
-  any_value::put(out, value, length_max);
+  std::byte* at = base::write_varint(any_value::put_tag(out.cursor(), tag), pair_size);
+  at = base::write_varint(any_value::put_tag(at, tags::pair_key), key.size());
+  if (!copy_text(at, key) && !is_utf8(key)) [[unlikely]] return false;
+  at = base::write_varint(any_value::put_tag(at + key.size(), tags::pair_value), value_size);
+  out.set_cursor(any_value::put(at, value, length_max));
   return true;
 }
 
 }  // namespace
 
+inline std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept {
+  if (table_size_ != 0) [[unlikely]] return find_in_table(out, key);
+  constexpr std::uint64_t ones = 0x0101010101010101ULL;
+  const std::uint64_t wanted = ones * scan;
+  for (std::size_t group = 0; group < count_; group += 8) {
+    // Eight hashes at a time: a zero byte in `difference` is a match (or, rarely, the neighbour of one).
+    const std::uint64_t difference = hashes_[group / 8] ^ wanted;
+    std::uint64_t matches = (difference - ones) & ~difference & (ones << 7U);
+    for (; matches != 0; matches &= matches - 1) {
+      const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(matches)) / 8;
+      if (i < count_ && key_at(out, offsets_[i]) == key) return &offsets_[i];
+    }
+  }
+  return nullptr;
+}
+
+inline void AttributeList::insert(WireWriter& out, std::string_view key, std::uint8_t scan,
+                                  std::size_t offset) noexcept {
+  const auto position = static_cast<std::uint32_t>(offset);
+  if (count_ < inline_count_max) [[likely]] {
+    std::uint64_t& word = hashes_[count_ / 8];
+    const std::size_t shift = 8 * (count_ % 8);
+    word = (shift == 0 ? 0 : word) | std::uint64_t{scan} << shift;
+    offsets_[count_] = position;
+  } else {
+    if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
+    insert_in_table(table_hash(key), position);
+  }
+  ++count_;
+}
+
 void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept {
   if (key.empty()) return;
   if (count_ >= limits_.count_max) [[unlikely]] {
     if (!is_utf8(key)) return set_repaired(out, tag, key, value);
-    if (find(out, key) == nullptr) {
+    if (find(out, key, scan_hash(key)) == nullptr) {
       ++dropped_count_;
       return;
     }
@@ -98,8 +133,9 @@ void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key,
   const std::size_t begin = out.offset();
   if (!put_attribute(out, tag, key, value, limits_.value_length_max)) return set_repaired(out, tag, key, value);
   if (out.failed()) return;
-  std::uint32_t* const known = find(out, key);
-  if (known == nullptr) [[likely]] return insert(out, key, begin);
+  const std::uint8_t hash = scan_hash(key);
+  std::uint32_t* const known = find(out, key, hash);
+  if (known == nullptr) [[likely]] return insert(out, key, hash, begin);
 
   const std::size_t size = out.offset() - begin;
   base::Bytes old = out.bytes_from(*known + 1);
@@ -120,34 +156,6 @@ void AttributeList::set_repaired(WireWriter& out, std::uint8_t tag, std::string_
   } catch (const std::bad_alloc&) {
     out.fail();
   }
-}
-
-std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key) noexcept {
-  if (table_size_ != 0) return find_in_table(out, key);
-  constexpr std::uint64_t ones = 0x0101010101010101ULL;
-  const std::uint64_t wanted = ones * scan_hash(key);
-  for (std::size_t group = 0; group < count_; group += 8) {
-    // Eight hashes at a time: a zero byte in `difference` is a match (or, rarely, the neighbour of one).
-    const std::uint64_t difference = base::load<std::uint64_t>(std::as_bytes(std::span(hashes_)).data() + group) ^ wanted;
-    std::uint64_t matches = (difference - ones) & ~difference & (ones << 7U);
-    for (; matches != 0; matches &= matches - 1) {
-      const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(matches)) / 8;
-      if (i < count_ && key_at(out, offsets_[i]) == key) return &offsets_[i];
-    }
-  }
-  return nullptr;
-}
-
-void AttributeList::insert(WireWriter& out, std::string_view key, std::size_t offset) noexcept {
-  const auto position = static_cast<std::uint32_t>(offset);
-  if (count_ < inline_count_max) [[likely]] {
-    hashes_[count_] = scan_hash(key);
-    offsets_[count_] = position;
-  } else {
-    if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
-    insert_in_table(table_hash(key), position);
-  }
-  ++count_;
 }
 
 std::uint32_t* AttributeList::find_in_table(const WireWriter& out, std::string_view key) noexcept {
@@ -202,7 +210,8 @@ void AttributeList::rebuild(WireWriter& out, std::uint8_t tag, std::size_t from)
   for_each_own_field(out.bytes_from(from), [&](base::Bytes field) {
     if (field.front() != std::byte{tag}) return;
     const auto offset = static_cast<std::size_t>(field.data() - out.at(0));
-    insert(out, key_at(out, offset), offset);
+    const std::string_view key = key_at(out, offset);
+    insert(out, key, scan_hash(key), offset);
   });
 }
 

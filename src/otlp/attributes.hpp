@@ -48,9 +48,9 @@ class AttributeList {
     std::uint32_t offset = 0;  // 0: empty, as no attribute stands at the beginning of a buffer
   };
 
-  std::uint32_t* find(const WireWriter& out, std::string_view key) noexcept;
+  std::uint32_t* find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept;
   std::uint32_t* find_in_table(const WireWriter& out, std::string_view key) noexcept;
-  void insert(WireWriter& out, std::string_view key, std::size_t offset) noexcept;
+  void insert(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t offset) noexcept;
   bool grow_table(const WireWriter& out) noexcept;
   void insert_in_table(std::uint32_t hash, std::uint32_t offset) noexcept;
   void clear_table() noexcept;
@@ -62,7 +62,8 @@ class AttributeList {
   std::size_t table_size_ = 0;      // slots in use as a table (a power of two); 0 while the inline scan serves
   std::size_t table_capacity_ = 0;  // slots allocated; kept from record to record
   std::unique_ptr<Slot[]> table_;
-  std::array<std::uint8_t, inline_count_max> hashes_{};
+  // Eight one-byte hashes to the word: read and written as words, since a wide load right behind a narrow store stalls.
+  std::array<std::uint64_t, inline_count_max / 8> hashes_{};
   std::array<std::uint32_t, inline_count_max> offsets_{};
 };
 

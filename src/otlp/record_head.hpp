@@ -2,6 +2,8 @@
 // body once its size is known, so that nothing moves. Private to the record writers.
 #pragma once
 
+#include <array>
+
 #include "otlp/fields.hpp"
 #include "otlp/wire_writer.hpp"
 
@@ -19,12 +21,30 @@ inline base::Bytes close_record(WireWriter& out) noexcept {
   return out.bytes_from(begin);
 }
 
+// --- small fields: write at `to`, which has room, and return the byte behind -------------------------
 template <std::size_t size>
-void put_id(WireWriter& out, std::uint8_t tag, const std::array<std::uint8_t, size>& id) noexcept {
-  out.put_tag(tag);
-  out.put_tag(size);
-  std::memcpy(out.at(out.offset()), id.data(), size);
-  out.skip(size);
+std::byte* put_id(std::byte* to, std::uint8_t tag, const std::array<std::uint8_t, size>& id) noexcept {
+  to[0] = std::byte{tag};
+  to[1] = std::byte{size};
+  std::memcpy(to + 2, id.data(), size);
+  return to + 2 + size;
+}
+// A varint below 128.
+inline std::byte* put_small(std::byte* to, std::uint8_t tag, std::uint8_t value) noexcept {
+  to[0] = std::byte{tag};
+  to[1] = std::byte{value};
+  return to + 2;
+}
+template <class Word>
+std::byte* put_fixed(std::byte* to, std::uint8_t tag, Word value) noexcept {
+  to[0] = std::byte{tag};
+  base::store(to + 1, value);
+  return to + 1 + sizeof value;
+}
+inline std::byte* put_count(std::byte* to, std::uint8_t tag, std::uint32_t count) noexcept {
+  if (count == 0) return to;
+  *to = std::byte{tag};
+  return base::write_varint(to + 1, count);
 }
 
 }  // namespace arca::otlp

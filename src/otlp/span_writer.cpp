@@ -19,12 +19,6 @@ constexpr std::size_t span_back_size = 9 + 3 * 6 + 4;
 
 bool is_zero(const SpanId& id) noexcept { return base::load<std::uint64_t>(std::as_bytes(std::span(id)).data()) == 0; }
 
-void put_count(WireWriter& out, std::uint8_t tag, std::uint32_t count) noexcept {
-  if (count == 0) return;
-  out.put_tag(tag);
-  out.put_varint(count);
-}
-
 }  // namespace
 
 static_assert(tags::span::attribute == 0x4A);
@@ -37,18 +31,17 @@ void SpanWriter::begin(const SpanStart& start, const SpanLimits& limits) noexcep
   attributes_.reset(limits.attributes);
   out_.reset(record_headroom);
   if (!out_.reserve(span_front_size)) return;
-  put_id(out_, tags::span::trace_id, start.trace_id);
-  put_id(out_, tags::span::span_id, start.span_id);
-  if (!is_zero(start.parent_span_id)) put_id(out_, tags::span::parent_span_id, start.parent_span_id);
-  out_.put_tag(tags::span::kind);
-  out_.put_tag(static_cast<std::uint8_t>(start.kind));
-  out_.put_tag(tags::span::start_time);
-  out_.put_fixed64(unix_nanos(start.start_time));
+  std::byte* at = put_id(out_.cursor(), tags::span::trace_id, start.trace_id);
+  at = put_id(at, tags::span::span_id, start.span_id);
+  if (!is_zero(start.parent_span_id)) at = put_id(at, tags::span::parent_span_id, start.parent_span_id);
+  at = put_small(at, tags::span::kind, static_cast<std::uint8_t>(start.kind));
+  at = put_fixed(at, tags::span::start_time, unix_nanos(start.start_time));
   if (start.flags != 0) {
-    out_.put_tag(static_cast<std::uint8_t>(tags::span::flags & 0xFFU));
-    out_.put_tag(static_cast<std::uint8_t>(tags::span::flags >> 8U));
-    out_.put_fixed32(start.flags);
+    base::store(at, tags::span::flags);
+    base::store(at + 2, start.flags);
+    at += 6;
   }
+  out_.set_cursor(at);
   put_text_field(out_, tags::span::trace_state, start.trace_state);
   if (!start.name.empty()) {
     name_offset_ = out_.offset();
@@ -80,7 +73,7 @@ void SpanWriter::end_child(std::uint8_t dropped_tag) noexcept {
   out_.compact(child_body_);
   constexpr std::size_t count_size = 6;
   if (!out_.reserve(count_size)) return;
-  put_count(out_, dropped_tag, child_attributes_.dropped_count());
+  out_.set_cursor(put_count(out_.cursor(), dropped_tag, child_attributes_.dropped_count()));
   out_.close_padded(child_body_, child_length_size);
   child_body_ = 0;
 }
@@ -92,8 +85,7 @@ bool SpanWriter::begin_event(std::string_view name, base::WallTime time) noexcep
   }
   if (!begin_child(tags::span::event, 9, limits_.event_attribute_count_max)) return false;
   ++event_count_;
-  out_.put_tag(tags::event::time);
-  out_.put_fixed64(unix_nanos(time));
+  out_.set_cursor(put_fixed(out_.cursor(), tags::event::time, unix_nanos(time)));
   put_text_field(out_, tags::event::name, name);
   return true;
 }
@@ -111,12 +103,10 @@ bool SpanWriter::begin_link(const LinkTarget& target) noexcept {
   }
   if (!begin_child(tags::span::link, 18 + 10 + 5, limits_.link_attribute_count_max)) return false;
   ++link_count_;
-  put_id(out_, tags::link::trace_id, target.trace_id);
-  put_id(out_, tags::link::span_id, target.span_id);
-  if (target.flags != 0) {
-    out_.put_tag(tags::link::flags);
-    out_.put_fixed32(target.flags);
-  }
+  std::byte* at = put_id(out_.cursor(), tags::link::trace_id, target.trace_id);
+  at = put_id(at, tags::link::span_id, target.span_id);
+  if (target.flags != 0) at = put_fixed(at, tags::link::flags, target.flags);
+  out_.set_cursor(at);
   put_text_field(out_, tags::link::trace_state, target.trace_state);
   return true;
 }
@@ -152,17 +142,15 @@ void SpanWriter::set_status(SpanStatus status, std::string_view description) noe
 
 base::Bytes SpanWriter::end(base::WallTime end_time) noexcept {
   if (!out_.reserve(span_back_size)) return {};
-  out_.put_tag(tags::span::end_time);
-  out_.put_fixed64(unix_nanos(end_time));
-  put_count(out_, tags::span::dropped_attributes, attributes_.dropped_count());
-  put_count(out_, tags::span::dropped_events, dropped_event_count_);
-  put_count(out_, tags::span::dropped_links, dropped_link_count_);
+  std::byte* at = put_fixed(out_.cursor(), tags::span::end_time, unix_nanos(end_time));
+  at = put_count(at, tags::span::dropped_attributes, attributes_.dropped_count());
+  at = put_count(at, tags::span::dropped_events, dropped_event_count_);
+  at = put_count(at, tags::span::dropped_links, dropped_link_count_);
   if (status_ != SpanStatus::unset && status_offset_ == 0) {
-    out_.put_tag(tags::span::status);
-    out_.put_tag(2);
-    out_.put_tag(tags::status::code);
-    out_.put_tag(static_cast<std::uint8_t>(status_));
+    at = put_small(at, tags::span::status, 2);
+    at = put_small(at, tags::status::code, static_cast<std::uint8_t>(status_));
   }
+  out_.set_cursor(at);
   out_.compact(record_headroom);
   return close_record(out_);
 }

@@ -51,24 +51,18 @@ class WireWriter {
   }
 
   // --- puts. Require: reserve() for at least as many bytes ---------------------------------------
+  // Hot code takes the cursor into a local variable, as a store through a byte pointer makes the compiler reload
+  // every member, and gives it back with set_cursor().
+  [[nodiscard]] std::byte* cursor() noexcept { return at_; }
+  void set_cursor(std::byte* at) noexcept { at_ = at; }
   void put_byte(std::byte value) noexcept { *at_++ = value; }
   void put_tag(std::uint8_t value) noexcept { *at_++ = static_cast<std::byte>(value); }
-  void put_varint(std::uint64_t value) noexcept {
-    if (value < 0x80U) [[likely]] {
-      *at_++ = static_cast<std::byte>(value);
-    } else {
-      at_ = base::write_varint(at_, value);
-    }
-  }
+  void put_varint(std::uint64_t value) noexcept { at_ = base::write_varint(at_, value); }
   void put_fixed64(std::uint64_t value) noexcept {
     base::store(at_, value);
     at_ += sizeof value;
   }
   void put_fixed32(std::uint32_t value) noexcept {
-    base::store(at_, value);
-    at_ += sizeof value;
-  }
-  void put_double(double value) noexcept {
     base::store(at_, value);
     at_ += sizeof value;
   }
@@ -136,6 +130,8 @@ void for_each_own_field(base::Bytes fields, Visit visit) {
 }
 
 // Size of a length-delimited field with a one-byte tag.
-constexpr std::size_t length_field_size(std::size_t body) noexcept { return 1 + base::varint_size(body) + body; }
+constexpr std::size_t length_field_size(std::size_t body) noexcept {
+  return 1 + (body < 0x80U ? 1 : base::varint_size(body)) + body;
+}
 
 }  // namespace arca::otlp
