@@ -12,6 +12,14 @@ std::atomic<bool> biased_locks_enabled{false};
 
 void barrier_all_threads() noexcept { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
 
+constinit thread_local std::uint64_t thread_key = 0;
+
+std::uint64_t make_thread_key() noexcept {
+  static std::atomic<std::uint64_t> next{1};
+  thread_key = next.fetch_add(1, std::memory_order_relaxed);
+  return thread_key;
+}
+
 }  // namespace detail
 
 void enable_biased_locks() noexcept {
@@ -21,10 +29,5 @@ void enable_biased_locks() noexcept {
 #endif
 }
 
-std::uint64_t this_thread_key() noexcept {
-  static std::atomic<std::uint64_t> next{1};
-  thread_local const std::uint64_t key = next.fetch_add(1, std::memory_order_relaxed);
-  return key;
-}
 
 }  // namespace arca::base

@@ -18,8 +18,17 @@ extern std::atomic<bool> biased_locks_enabled;
 void barrier_all_threads() noexcept;  // every thread of the process has passed a full barrier afterwards
 }  // namespace detail
 
+namespace detail {
+// initial-exec: one load instead of a call, also in a shared library.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local std::uint64_t thread_key;
+std::uint64_t make_thread_key() noexcept;
+}  // namespace detail
+
 // An id of the calling thread: never 0, never reused within a process. One thread-local load.
-std::uint64_t this_thread_key() noexcept;
+inline std::uint64_t this_thread_key() noexcept {
+  const std::uint64_t key = detail::thread_key;
+  return key != 0 ? key : detail::make_thread_key();
+}
 
 // Thread-safe. Not recursive: a thread must not lock twice. Holders must not block.
 class BiasedLock {

@@ -92,8 +92,12 @@ class Pool final : public model::ChunkSource {
   // Stops accepting. Threads inside append() finish first.
   void close() noexcept;
 
+  // Replaces what `arca status` shows of this process: JSON, at most 4 KiB (longer text is refused).
+  bool publish_status(std::string_view json) noexcept;
+
+  class State;  // private to pool*.cpp
+
  private:
-  class State;
   explicit Pool(std::shared_ptr<State> state) noexcept;
   std::shared_ptr<State> state_;  // claims in flight keep the mapping alive
 };

@@ -1,0 +1,101 @@
+// What the pool holds and has held: sums over the mapping, for the conservation law, flush and status.
+#include <algorithm>
+#include <cstring>
+
+#include "journal/pool_state.hpp"
+
+namespace arca::journal {
+
+using layout::ChunkState;
+using layout::Committed;
+using layout::RangeState;
+
+std::uint64_t Pool::State::seal_all() {
+  const std::lock_guard guard(drain_mutex_);
+  if (!adopted_) scrape(true);
+  return mapping_->header().next_sequence.load(std::memory_order_relaxed) - 1;
+}
+
+std::uint64_t Pool::State::lowest_unsettled() const {
+  const std::lock_guard guard(drain_mutex_);
+  std::uint64_t lowest = mapping_->header().next_sequence.load(std::memory_order_relaxed);
+  for (const auto& groups : groups_) {
+    if (!groups.empty()) lowest = std::min(lowest, groups.begin()->first);
+  }
+  return lowest;
+}
+
+bool Pool::State::empty() const {
+  for (const std::uint64_t items : in_memory()) {
+    if (items != 0) return false;
+  }
+  return true;
+}
+
+// Committed items of a chunk that have no verdict yet. Requires drain_mutex_.
+std::uint64_t Pool::State::unsettled_items(std::uint32_t chunk) const {
+  const layout::ChunkEntry& entry = mapping_->entry(chunk);
+  if (entry.state.load(std::memory_order_acquire) == ChunkState::free) return 0;
+  const auto committed = Committed::unpack(entry.committed.load(std::memory_order_acquire));
+  std::uint64_t items = committed.items - entry.sealed_items;
+  for (const layout::Range& range : entry.ranges) {
+    if (range.state.load(std::memory_order_relaxed) == RangeState::sealed) items += range.item_end - range.item_begin;
+  }
+  return items;
+}
+
+std::array<std::uint64_t, model::signal_count> Pool::State::in_memory() const {
+  const std::lock_guard guard(drain_mutex_);
+  std::array<std::uint64_t, model::signal_count> items{};
+  for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
+    const std::uint32_t signal = mapping_->entry(chunk).signal;
+    if (signal < model::signal_count) items[signal] += unsettled_items(chunk);
+  }
+  return items;
+}
+
+model::Totals Pool::State::totals() const {
+  const std::lock_guard guard(drain_mutex_);
+  const layout::Header& header = mapping_->header();
+  model::Totals totals = totals_.current().totals;
+  for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
+    const layout::ChunkEntry& entry = mapping_->entry(chunk);
+    if (entry.state.load(std::memory_order_acquire) == ChunkState::free || entry.signal >= model::signal_count) continue;
+    totals[entry.signal].accepted += Committed::unpack(entry.committed.load(std::memory_order_acquire)).items;
+  }
+  for (std::size_t i = 0; i < model::signal_count; ++i) {
+    const std::uint64_t direct = header.direct[i].load(std::memory_order_relaxed);
+    totals[i].accepted += direct;
+    totals[i].journaled += direct;
+    totals[i].refused += header.refused[i].load(std::memory_order_relaxed);
+  }
+  return totals;
+}
+
+model::Backlog Pool::State::backlog() const {
+  model::Backlog backlog;
+  backlog.item_count = in_memory();
+  const std::lock_guard guard(drain_mutex_);
+  std::int64_t oldest = INT64_MAX;
+  for (const auto& groups : groups_) {
+    backlog.chunk_count += groups.size();
+    for (const auto& [sequence, group] : groups) {
+      backlog.bytes += group.bytes;
+      oldest = std::min(oldest, group.sealed_at_ns);
+    }
+  }
+  if (oldest != INT64_MAX) backlog.oldest = base::WallTime(base::Duration(oldest));
+  return backlog;
+}
+
+bool Pool::State::publish_status(std::string_view json) noexcept {
+  layout::StatusPage& page = mapping_->status_page();
+  if (json.size() > page.text.size() || serial_.load(std::memory_order_relaxed) == 0) return false;
+  const std::uint32_t version = page.version.fetch_add(1, std::memory_order_acq_rel);
+  page.size = static_cast<std::uint32_t>(json.size());
+  std::memcpy(page.text.data(), json.data(), json.size());
+  page.version.store(version + 2, std::memory_order_release);
+  return true;
+}
+
+}  // namespace arca::journal
