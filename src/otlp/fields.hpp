@@ -84,4 +84,62 @@ inline constexpr std::uint8_t observed_time = 0x59;
 inline constexpr std::uint8_t event_name = 0x62;
 }  // namespace log
 
+namespace metric {
+inline constexpr std::uint8_t name = 0x0A;
+inline constexpr std::uint8_t description = 0x12;
+inline constexpr std::uint8_t unit = 0x1A;
+inline constexpr std::uint8_t gauge = 0x2A;
+inline constexpr std::uint8_t sum = 0x3A;
+inline constexpr std::uint8_t histogram = 0x4A;
+inline constexpr std::uint8_t exponential_histogram = 0x52;
+inline constexpr std::uint8_t summary = 0x5A;
+}  // namespace metric
+
+// Gauge, Sum, Histogram, ExponentialHistogram, Summary.
+namespace data {
+inline constexpr std::uint8_t point = 0x0A;
+inline constexpr std::uint8_t temporality = 0x10;
+inline constexpr std::uint8_t is_monotonic = 0x18;
+}  // namespace data
+
+// Points: the fields that differ carry the kind in their name.
+namespace point {
+inline constexpr std::uint8_t start_time = 0x11;
+inline constexpr std::uint8_t time = 0x19;
+inline constexpr std::uint8_t number_attribute = 0x3A;
+inline constexpr std::uint8_t number_double = 0x21;
+inline constexpr std::uint8_t number_int = 0x31;
+inline constexpr std::uint8_t number_exemplar = 0x2A;
+inline constexpr std::uint8_t number_flags = 0x40;
+inline constexpr std::uint8_t count = 0x21;
+inline constexpr std::uint8_t sum = 0x29;
+inline constexpr std::uint8_t flags = 0x50;
+inline constexpr std::uint8_t histogram_attribute = 0x4A;
+inline constexpr std::uint8_t histogram_counts = 0x32;
+inline constexpr std::uint8_t histogram_bounds = 0x3A;
+inline constexpr std::uint8_t histogram_exemplar = 0x42;
+inline constexpr std::uint8_t histogram_min = 0x59;
+inline constexpr std::uint8_t histogram_max = 0x61;
+inline constexpr std::uint8_t exponential_attribute = 0x0A;
+inline constexpr std::uint8_t exponential_scale = 0x30;
+inline constexpr std::uint8_t exponential_zero_count = 0x39;
+inline constexpr std::uint8_t exponential_positive = 0x42;
+inline constexpr std::uint8_t exponential_negative = 0x4A;
+inline constexpr std::uint8_t exponential_exemplar = 0x5A;
+inline constexpr std::uint8_t exponential_min = 0x61;
+inline constexpr std::uint8_t exponential_max = 0x69;
+inline constexpr std::uint8_t exponential_zero_threshold = 0x71;
+inline constexpr std::uint8_t buckets_offset = 0x08;
+inline constexpr std::uint8_t buckets_counts = 0x12;
+}  // namespace point
+
+namespace exemplar {
+inline constexpr std::uint8_t time = 0x11;
+inline constexpr std::uint8_t value_double = 0x19;
+inline constexpr std::uint8_t span_id = 0x22;
+inline constexpr std::uint8_t trace_id = 0x2A;
+inline constexpr std::uint8_t value_int = 0x31;
+inline constexpr std::uint8_t attribute = 0x3A;
+}  // namespace exemplar
+
 }  // namespace arca::otlp::tags
