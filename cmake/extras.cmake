@@ -73,3 +73,13 @@ if(ARCA_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   endforeach()
 endif()
+
+# Tests of what is around the code: the checkers, and the installed package as a user sees it.
+if(ARCA_BUILD_TESTS AND NOT ARCA_SANITIZE AND NOT ARCA_FUZZ)
+  add_test(NAME tools.checkers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/tools/checkers_test.py)
+  set_tests_properties(tools.checkers PROPERTIES LABELS tools TIMEOUT 120)
+  if(TARGET arca_shared)
+    add_test(NAME package.consumer COMMAND ${CMAKE_SOURCE_DIR}/tests/package/run ${CMAKE_BINARY_DIR})
+    set_tests_properties(package.consumer PROPERTIES LABELS package TIMEOUT 300)
+  endif()
+endif()

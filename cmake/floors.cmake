@@ -8,7 +8,7 @@ arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::GRPCPP Pkg
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
 arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk PkgConfig::YAML)
-arca_floor(cli arca_telemetry CLI11::CLI11 PkgConfig::HTTPLIB nlohmann_json::nlohmann_json)
+arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)
 
 set(ARCA_FLOORS base os model otlp journal net flow sinks telemetry cli)
 foreach(floor ${ARCA_FLOORS})

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -41,8 +40,9 @@ std::string tls_section(const CollectorTls& tls) {
 
 // After a SIGKILL in the middle of a line the next request would continue that line.
 void end_torn_line(const std::string& path) {
-  const auto text = contents_of(path);
-  if (!text.empty() && text.back() != '\n') std::ofstream(path, std::ios::app) << '\n';
+  std::ifstream file(path, std::ios::binary);
+  if (!file.seekg(-1, std::ios::end)) return;  // not there, or empty
+  if (file.get() != '\n') std::ofstream(path, std::ios::app) << '\n';
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "arca/result.hpp"
 #include "support/process.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace arca::support {
 

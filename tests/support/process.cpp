@@ -13,11 +13,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
 
+#include "support/temporary_directory.hpp"
 #include "support/wait.hpp"
 
 namespace arca::support {
@@ -153,17 +153,6 @@ int free_port() {
     if (is_free) return port;
   }
   return 0;  // the caller's bind will say so
-}
-
-TemporaryDirectory::TemporaryDirectory(const std::string& parent) {
-  const auto base = parent.empty() ? std::filesystem::temp_directory_path().string() : parent;
-  path_ = base + "/arca-test-XXXXXX";
-  if (::mkdtemp(path_.data()) == nullptr) path_.clear();
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;  // a test that made it unreadable has its reasons
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace arca::support

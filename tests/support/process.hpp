@@ -60,18 +60,4 @@ Result<std::string> run_command(const std::vector<std::string>& arguments, const
 // clients: there, a client that retries while nobody listens may in the end connect to itself.
 int free_port();
 
-// A new empty directory for one test, removed with everything in it by the destructor. Not thread-safe.
-class TemporaryDirectory {
- public:
-  explicit TemporaryDirectory(const std::string& parent = "");  // default: $TMPDIR or /tmp
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace arca::support
