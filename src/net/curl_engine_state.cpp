@@ -1,0 +1,154 @@
+// The half of CurlEngine::State that other threads enter, and its sockets. The engine's own loop is in
+// curl_engine_loop.cpp.
+#include "net/curl_engine_state.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <exception>
+
+#include "os/log.hpp"
+#include "os/thread.hpp"
+
+namespace arca::net {
+namespace {
+
+// Once for the process: libcurl initialises TLS here, which is not to be done twice at a time.
+bool libcurl_is_ready() noexcept {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ready;
+}
+
+// libcurl before 8.0 fails with CURLE_HTTP2 when prior knowledge is asked for on a connection that is already
+// HTTP/2 (curl pull request 10643).
+bool prior_knowledge_only_when_new(const EngineOptions& options) noexcept {
+  return options.http2 && !options.tls && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
+}  // namespace
+
+CurlEngine::State::State(EngineOptions options, os::Clock& clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      born_in_(os::fork_generation()),
+      gate_first_connection_(prior_knowledge_only_when_new(options_)) {
+  for (auto& socket : sockets_) socket.store(CURL_SOCKET_BAD, std::memory_order_relaxed);
+  os::subscribe_to_fork(*this);
+}
+
+CurlEngine::State::~State() {
+  os::unsubscribe_from_fork(*this);
+  if (multi_ != nullptr) curl_multi_cleanup(multi_);
+}
+
+void CurlEngine::State::start(EngineRequest request, Done done) noexcept {
+  std::string why;
+  std::unique_ptr<Exchange> exchange;
+  try {
+    exchange = std::make_unique<Exchange>(std::move(request), std::move(done), clock_.steady_now());
+    const std::scoped_lock lock(mutex_);
+    if (inbox_.stop) {
+      why = "the transport is shutting down";
+    } else if (ensure_thread(why)) {
+      inbox_.requests.push_back(std::move(exchange));
+      curl_multi_wakeup(multi_);
+    }
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  if (exchange == nullptr) return;
+  exchange->answer.error = std::move(why);
+  deliver(std::move(exchange));
+}
+
+bool CurlEngine::State::ensure_thread(std::string& why) {
+  if (thread_.joinable()) return true;
+  if (!libcurl_is_ready()) {
+    why = "libcurl cannot be initialised";
+    return false;
+  }
+  if (multi_ == nullptr) {
+    multi_ = curl_multi_init();
+    if (multi_ == nullptr) {
+      why = "libcurl has no memory";
+      return false;
+    }
+    curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
+    if (options_.http2) curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 8L);
+  }
+  auto thread = os::start_thread(options_.http2 ? "arca-grpc" : "arca-http", [this](std::stop_token) { run(); });
+  if (!thread) {
+    why = thread.error().message();
+    return false;
+  }
+  thread_ = std::move(*thread);
+  return true;
+}
+
+void CurlEngine::State::cancel_all() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (!thread_.joinable()) return;
+  inbox_.cancel = true;
+  curl_multi_wakeup(multi_);
+}
+
+void CurlEngine::State::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    inbox_.stop = true;
+    if (!thread_.joinable()) return;
+    curl_multi_wakeup(multi_);
+  }
+  thread_.join();
+}
+
+void CurlEngine::State::deliver(std::unique_ptr<Exchange> exchange) noexcept {
+  try {
+    exchange->done(std::move(exchange->answer));
+  } catch (const std::exception& error) {
+    os::log(os::LogLevel::error, "an answer could not be handled: {}", error.what());
+  }
+}
+
+curl_socket_t CurlEngine::State::open_socket(Exchange& exchange, const curl_sockaddr& address) noexcept {
+  if (!exchange.may_open_connection) {
+    exchange.wanted_connection = true;
+    return CURL_SOCKET_BAD;
+  }
+  const os::ForkHold no_fork_between_socket_and_table;
+  const int made = ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
+  if (made < 0) return CURL_SOCKET_BAD;
+  ++open_socket_count_;
+  for (auto& slot : sockets_) {
+    if (slot.load(std::memory_order_relaxed) != CURL_SOCKET_BAD) continue;
+    slot.store(made, std::memory_order_relaxed);
+    break;
+  }
+  return made;
+}
+
+int CurlEngine::State::close_socket(curl_socket_t socket) noexcept {
+  const os::ForkHold no_fork_between_table_and_close;
+  if (open_socket_count_ > 0) --open_socket_count_;
+  for (auto& slot : sockets_)
+    if (slot.load(std::memory_order_relaxed) == socket) slot.store(CURL_SOCKET_BAD, std::memory_order_relaxed);
+  return ::close(socket);
+}
+
+void CurlEngine::State::after_fork_in_child() noexcept {
+  for (auto& slot : sockets_) {
+    // Forgotten at once: the number may name something else when this child forks in its turn.
+    const curl_socket_t socket = slot.exchange(CURL_SOCKET_BAD, std::memory_order_relaxed);
+    if (socket != CURL_SOCKET_BAD) ::close(socket);
+  }
+}
+
+void CurlEngine::State::drop_connections() noexcept {
+  for (auto& slot : sockets_) {
+    const curl_socket_t socket = slot.load(std::memory_order_relaxed);
+    if (socket != CURL_SOCKET_BAD) ::shutdown(socket, SHUT_RDWR);
+  }
+}
+
+}  // namespace arca::net
