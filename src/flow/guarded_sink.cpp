@@ -1,0 +1,101 @@
+#include "flow/guarded_sink.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace arca::flow {
+
+namespace {
+// While half-open, the answer that decides may go to another lane's dispatcher, which cannot wake this one.
+constexpr base::Duration half_open_poll = std::chrono::milliseconds(250);
+}  // namespace
+
+struct GuardedSink::State {
+  struct Guard {
+    CircuitBreaker breaker;
+    std::string last_error = {};
+    std::uint64_t failure_count = 0;
+  };
+
+  State(model::Sink& sink_in, os::Clock& clock_in, const BreakerOptions& options, const Random& random)
+      : sink(sink_in),
+        clock(clock_in),
+        guards{Guard{CircuitBreaker(options, random)}, Guard{CircuitBreaker(options, random)},
+               Guard{CircuitBreaker(options, random)}} {}
+
+  void record(model::Signal signal, CircuitBreaker::Permit permit, const model::Ack& ack) {
+    const base::SteadyTime now = clock.steady_now();
+    const std::lock_guard lock(mutex);
+    Guard& guard = guards[model::index_of(signal)];
+    // "rejected" is an answer of a peer that works.
+    if (model::is_settled(ack.verdict)) {
+      guard.breaker.record_success(permit);
+      return;
+    }
+    guard.breaker.record_failure(permit, now, ack.retry_after);
+    guard.last_error = ack.reason;
+    ++guard.failure_count;
+  }
+
+  model::Sink& sink;
+  os::Clock& clock;
+  mutable std::mutex mutex;
+  std::array<Guard, model::signal_count> guards;  // protected by mutex
+};
+
+GuardedSink::GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, Random random)
+    : state_(std::make_shared<State>(sink, clock, options, random)) {}
+
+std::string_view GuardedSink::name() const noexcept { return state_->sink.name(); }
+
+model::Readiness GuardedSink::readiness(model::Signal signal, base::SteadyTime now) noexcept {
+  {
+    const std::lock_guard lock(state_->mutex);
+    const CircuitBreaker& breaker = state_->guards[model::index_of(signal)].breaker;
+    if (!breaker.allows(now)) return {false, std::min(breaker.next_try_at(), now + half_open_poll)};
+  }
+  return state_->sink.readiness(signal, now);
+}
+
+void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
+  const model::Signal signal = chunk.signal;
+  const base::SteadyTime now = state_->clock.steady_now();
+  std::optional<CircuitBreaker::Permit> permit;
+  base::SteadyTime next_try_at;
+  {
+    const std::lock_guard lock(state_->mutex);
+    CircuitBreaker& breaker = state_->guards[model::index_of(signal)].breaker;
+    permit = breaker.try_acquire(now);
+    next_try_at = breaker.next_try_at();
+  }
+  if (!permit) {
+    model::Ack ack{.chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = {}};
+    if (next_try_at != base::never) ack.retry_after = next_try_at - now;
+    ack.reason = "not sent: the circuit breaker is open";
+    done(std::move(ack));
+    return;
+  }
+  state_->sink.submit(std::move(chunk), [state = state_, signal, permit = *permit, done = std::move(done)](model::Ack ack) {
+    state->record(signal, permit, ack);
+    done(std::move(ack));
+  });
+}
+
+void GuardedSink::cancel_all() noexcept { state_->sink.cancel_all(); }
+
+bool GuardedSink::is_closed(model::Signal signal) const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return state_->guards[model::index_of(signal)].breaker.state() == BreakerState::closed;
+}
+
+GuardStatus GuardedSink::status(model::Signal signal) const {
+  const std::lock_guard lock(state_->mutex);
+  const State::Guard& guard = state_->guards[model::index_of(signal)];
+  GuardStatus status{.state = guard.breaker.state(), .last_error = guard.last_error, .next_try_at = {},
+                     .failure_count = guard.failure_count};
+  if (status.state == BreakerState::open) status.next_try_at = guard.breaker.next_try_at();
+  return status;
+}
+
+}  // namespace arca::flow

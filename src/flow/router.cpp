@@ -1,0 +1,137 @@
+#include "flow/router.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace arca::flow {
+
+namespace {
+
+struct Route {
+  GuardedSink* sink = nullptr;
+  std::uint32_t in_flight_max = 0;
+  std::atomic<std::uint32_t> in_flight{0};
+
+  [[nodiscard]] bool has_window() const noexcept { return in_flight.load(std::memory_order_acquire) < in_flight_max; }
+};
+
+// The route that takes the chunk now, or when to ask again.
+struct Choice {
+  std::optional<std::size_t> route;
+  base::SteadyTime ask_again_at = base::never;
+};
+
+constexpr std::size_t collector_route = 0;
+
+}  // namespace
+
+struct Router::State : std::enable_shared_from_this<Router::State> {
+  State(GuardedSink& collector, os::Clock& clock_in, std::vector<OverflowTier> tiers_in, RouterOptions options_in)
+      : clock(clock_in), options(std::move(options_in)), tiers(std::move(tiers_in)), routes(tiers.size() + 1) {
+    routes[collector_route].sink = &collector;
+    routes[collector_route].in_flight_max = options.collector_in_flight_max;
+    for (std::size_t i = 0; i < tiers.size(); ++i) {
+      routes[i + 1].sink = tiers[i].sink;
+      routes[i + 1].in_flight_max = tiers[i].in_flight_max;
+    }
+  }
+
+  // Chooses among the routes from `first` on.
+  Choice choose(model::Signal signal, base::SteadyTime now, std::size_t first) {
+    const std::optional<std::size_t> behind = route_that_holds(signal);
+    Choice choice;
+    for (std::size_t route = first; route < routes.size(); ++route) {
+      if (behind ? route != *behind : !may_take(route, signal)) continue;
+      if (!routes[route].has_window()) continue;  // an ack will wake whoever waits
+      const model::Readiness readiness = routes[route].sink->readiness(signal, now);
+      if (readiness.ready) {
+        choice.route = route;
+        return choice;
+      }
+      choice.ask_again_at = std::min(choice.ask_again_at, readiness.ask_again_at);
+    }
+    return choice;
+  }
+
+  // The tier behind whose metric chunks this signal has to queue.
+  std::optional<std::size_t> route_that_holds(model::Signal signal) const {
+    if (signal != model::Signal::metrics) return std::nullopt;
+    for (std::size_t i = 0; i < tiers.size(); ++i) {
+      if (tiers[i].holds_metrics && tiers[i].holds_metrics()) return i + 1;
+    }
+    return std::nullopt;
+  }
+
+  bool may_take(std::size_t route, model::Signal signal) const {
+    if (route == collector_route) return true;
+    const OverflowTier& tier = tiers[route - 1];
+    if (tier.when == ParkWhen::outage && !routes[collector_route].sink->is_closed(signal)) return true;
+    return options.pressure && options.pressure() >= options.high_water_mark;
+  }
+
+  void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) {
+    routes[route].in_flight.fetch_add(1, std::memory_order_acq_rel);
+    model::Chunk kept = route == collector_route ? model::Chunk{} : chunk;  // for the next tier
+    routes[route].sink->submit(std::move(chunk), [self = shared_from_this(), route, kept = std::move(kept),
+                                                  done = std::move(done)](model::Ack ack) mutable {
+      self->routes[route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
+      self->answer(route, std::move(kept), std::move(ack), std::move(done));
+    });
+  }
+
+  void answer(std::size_t route, model::Chunk kept, model::Ack ack, model::AckCallback done) {
+    // Only a plain refusal moves on: after `unknown` the tier may hold the chunk, or somebody cancelled.
+    if (route != collector_route && ack.verdict == model::Verdict::retry) {
+      const Choice next = choose(kept.signal, clock.steady_now(), route + 1);
+      if (next.route) {
+        submit(*next.route, std::move(kept), std::move(done));
+        return;
+      }
+    }
+    done(std::move(ack));
+  }
+
+  os::Clock& clock;
+  const RouterOptions options;
+  const std::vector<OverflowTier> tiers;
+  std::vector<Route> routes;  // collector, then tiers
+};
+
+Router::Router(GuardedSink& collector, os::Clock& clock, std::vector<OverflowTier> tiers, RouterOptions options)
+    : state_(std::make_shared<State>(collector, clock, std::move(tiers), std::move(options))) {}
+
+model::Readiness Router::readiness(model::Signal signal, base::SteadyTime now) noexcept {
+  const Choice choice = state_->choose(signal, now, collector_route);
+  return {choice.route.has_value(), choice.ask_again_at};
+}
+
+void Router::submit(model::Chunk chunk, model::AckCallback done) noexcept {
+  const Choice choice = state_->choose(chunk.signal, state_->clock.steady_now(), collector_route);
+  if (choice.route) {
+    state_->submit(*choice.route, std::move(chunk), std::move(done));
+    return;
+  }
+  // Somebody else took the last permit between readiness() and now.
+  done(model::Ack{.chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = "no route is ready"});
+}
+
+void Router::cancel_all() noexcept {
+  for (Route& route : state_->routes) route.sink->cancel_all();
+}
+
+std::vector<RouteStatus> Router::status() const {
+  std::vector<RouteStatus> all;
+  for (const Route& route : state_->routes) {
+    RouteStatus status{.name = std::string(route.sink->name()), .in_flight_count = route.in_flight.load(), .signals = {}};
+    for (const model::Signal signal : model::all_signals) {
+      status.signals[model::index_of(signal)] = route.sink->status(signal);
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+}  // namespace arca::flow

@@ -1,0 +1,287 @@
+#include "flow/dispatcher.hpp"
+
+#include "flow/flow_fixture.hpp"
+
+namespace arca::flow {
+namespace {
+
+class DispatcherTest : public FlowFixture {
+ protected:
+  void put(std::uint64_t first, std::uint64_t last, Signal signal = Signal::traces) {
+    for (std::uint64_t sequence = first; sequence <= last; ++sequence) source.put(make_chunk(sequence, signal));
+  }
+  FakeSink sink;
+};
+
+TEST_F(DispatcherTest, delivers_everything_oldest_first) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 20);
+  Dispatcher dispatcher(source, sink, clock, options());
+  EXPECT_EQ(settle_down(dispatcher), base::never);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 20U);
+  const auto sequences = sink.submitted_sequences();
+  EXPECT_TRUE(std::is_sorted(sequences.begin(), sequences.end()));
+  EXPECT_EQ(dispatcher.counters().of(Verdict::delivered).chunk_count, 20U);
+  EXPECT_EQ(dispatcher.counters().of(Verdict::delivered).item_count[0], 200U);
+}
+
+TEST_F(DispatcherTest, never_holds_more_than_its_window) {
+  put(1, 20);
+  DispatcherOptions narrow = options();
+  narrow.in_flight_max = 3;
+  Dispatcher dispatcher(source, sink, clock, narrow);
+  EXPECT_EQ(settle_down(dispatcher), base::never);
+  EXPECT_EQ(sink.pending_count(), 3U);
+  EXPECT_EQ(dispatcher.in_flight_count(), 3U);
+  sink.ack(1, Verdict::delivered);
+  settle_down(dispatcher);
+  EXPECT_EQ(sink.pending_count(), 3U);
+  EXPECT_EQ(sink.submitted().size(), 4U);
+}
+
+TEST_F(DispatcherTest, settles_acks_in_any_order) {
+  put(1, 4);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  sink.ack(3, Verdict::delivered);
+  sink.ack(1, Verdict::rejected);
+  sink.ack(0, Verdict::parked);
+  settle_down(dispatcher);
+  EXPECT_EQ(source.settlement(4)->verdict, Verdict::delivered);
+  EXPECT_EQ(source.settlement(2)->verdict, Verdict::rejected);
+  EXPECT_EQ(source.settlement(1)->verdict, Verdict::parked);
+  EXPECT_FALSE(source.settlement(3));
+}
+
+TEST_F(DispatcherTest, what_was_not_taken_comes_again_later_and_later) {
+  sink.answer_at_once(Verdict::retry);
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  EXPECT_EQ(settle_down(dispatcher), now() + 1s);
+  clock.advance(1s);
+  EXPECT_EQ(settle_down(dispatcher), now() + 1500ms);
+  clock.advance(1500ms);
+  EXPECT_EQ(settle_down(dispatcher), now() + 2250ms);
+  live(dispatcher, 24h);
+  sink.answer_at_once(Verdict::delivered);
+  live(dispatcher, 30s);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 1U);
+}
+
+TEST_F(DispatcherTest, an_unknown_outcome_is_sent_again) {
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  sink.ack(0, Verdict::unknown);
+  sink.answer_at_once(Verdict::delivered);
+  live(dispatcher, 2s);
+  EXPECT_EQ(sink.submitted_sequences(), (std::vector<std::uint64_t>{1, 1}));
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 1U);
+}
+
+TEST_F(DispatcherTest, obeys_the_wait_that_the_server_names) {
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  model::Ack throttled = FakeSink::make(sink.pending_id(0), Verdict::retry);
+  throttled.retry_after = 17s;
+  sink.ack(0, throttled);
+  EXPECT_EQ(settle_down(dispatcher), now() + 17s);
+}
+
+TEST_F(DispatcherTest, metrics_go_one_at_a_time_and_in_order_even_under_retries) {
+  put(1, 5, Signal::metrics);
+  put(6, 8, Signal::logs);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  EXPECT_EQ(sink.submitted_sequences(), (std::vector<std::uint64_t>{1, 6, 7, 8}));
+  sink.ack(0, Verdict::retry);
+  settle_down(dispatcher);
+  EXPECT_EQ(sink.submitted().size(), 4U);
+  sink.ack_all(Verdict::delivered);
+  sink.answer_at_once(Verdict::delivered);
+  live(dispatcher, 2s);
+  EXPECT_EQ(sink.submitted_sequences(), (std::vector<std::uint64_t>{1, 6, 7, 8, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(DispatcherTest, a_second_ack_and_a_foreign_one_are_ignored_and_counted) {
+  put(1, 2);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  const model::AckCallback first = sink.pending_callback(0);
+  sink.ack(0, Verdict::delivered);
+  first(FakeSink::make({model::WriterId{1}, 1}, Verdict::rejected));
+  first(FakeSink::make({model::WriterId{9}, 77}, Verdict::delivered));
+  settle_down(dispatcher);
+  EXPECT_EQ(source.settlement(1)->verdict, Verdict::delivered);
+  EXPECT_EQ(dispatcher.counters().ignored_ack_count, 2U);
+  EXPECT_EQ(source.violation_count(), 0);
+}
+
+TEST_F(DispatcherTest, a_late_ack_of_an_earlier_attempt_does_not_speak_for_the_current_one) {
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  const model::AckCallback first_attempt = sink.pending_callback(0);
+  sink.ack(0, Verdict::unknown);
+  live(dispatcher, 1s);
+  settle_down(dispatcher);
+  ASSERT_EQ(sink.pending_count(), 1U);
+  first_attempt(FakeSink::make({model::WriterId{1}, 1}, Verdict::rejected));
+  settle_down(dispatcher);
+  EXPECT_FALSE(source.settlement(1));
+  sink.ack(0, Verdict::delivered);
+  settle_down(dispatcher);
+  EXPECT_EQ(source.settlement(1)->verdict, Verdict::delivered);
+}
+
+TEST_F(DispatcherTest, a_failing_source_is_reported_and_asked_again_with_backoff) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 3);
+  source.fail_claims(4);
+  Dispatcher dispatcher(source, sink, clock, options());
+  const int wake_count = live(dispatcher, 2s);
+  EXPECT_LE(wake_count, 5);
+  EXPECT_EQ(reports.size(), 4U);
+  EXPECT_EQ(dispatcher.counters().source_error_count, 4U);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 3U);
+}
+
+TEST_F(DispatcherTest, a_failing_settle_is_repeated_and_nothing_is_sent_twice) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 3);
+  source.fail_settles(5);
+  Dispatcher dispatcher(source, sink, clock, options());
+  live(dispatcher, 2s);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 3U);
+  EXPECT_EQ(sink.submitted().size(), 3U);
+  EXPECT_EQ(dispatcher.counters().settle_error_count, 5U);
+}
+
+TEST_F(DispatcherTest, a_rejected_chunk_is_settled_only_once_it_lies_in_the_quarantine) {
+  sink.answer_at_once(Verdict::rejected, "400 bad request");
+  put(1, 1);
+  DispatcherOptions keeping = options();
+  int failures = 2;
+  std::vector<std::uint64_t> kept;
+  keeping.keep_rejected = [&](const model::Chunk& chunk, const model::Ack& ack) -> Result<void> {
+    if (failures-- > 0) return failure(ErrorCode::full, "quarantine is full");
+    EXPECT_EQ(ack.reason, "400 bad request");
+    kept.push_back(chunk.id.sequence);
+    return {};
+  };
+  Dispatcher dispatcher(source, sink, clock, keeping);
+  settle_down(dispatcher);
+  EXPECT_FALSE(source.settlement(1));
+  live(dispatcher, 1s);
+  EXPECT_EQ(kept, (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(source.settlement(1)->verdict, Verdict::rejected);
+}
+
+TEST_F(DispatcherTest, refused_items_of_a_partial_success_are_counted_and_not_sent_again) {
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  model::Ack partial = FakeSink::make(sink.pending_id(0), Verdict::delivered);
+  partial.refused_item_count = 3;
+  sink.ack(0, partial);
+  live(dispatcher, 1h);
+  EXPECT_EQ(dispatcher.counters().refused_item_count[0], 3U);
+  EXPECT_EQ(sink.submitted().size(), 1U);
+}
+
+TEST_F(DispatcherTest, an_idle_dispatcher_is_not_woken) {
+  sink.answer_at_once(Verdict::delivered);
+  DispatcherOptions limited = options();
+  limited.rate_limiter = std::make_shared<RateLimiter>(RateLimits{.bytes_per_second = 10, .items_per_second = 1});
+  limited.yields = [] { return true; };
+  Dispatcher dispatcher(source, sink, clock, limited);
+  EXPECT_EQ(live(dispatcher, 24h), 0);
+}
+
+TEST_F(DispatcherTest, a_sink_that_is_not_ready_is_asked_when_it_said_and_not_before) {
+  put(1, 1);
+  sink.set_readiness({.ready = false, .ask_again_at = now() + 10s});
+  Dispatcher dispatcher(source, sink, clock, options());
+  EXPECT_EQ(settle_down(dispatcher), now() + 10s);
+  EXPECT_EQ(source.claimed_count(), 0U);
+  sink.set_readiness({.ready = false, .ask_again_at = base::never});
+  EXPECT_EQ(settle_down(dispatcher), base::never);
+  sink.set_readiness({});
+  settle_down(dispatcher);
+  EXPECT_EQ(sink.pending_count(), 1U);
+}
+
+TEST_F(DispatcherTest, keeps_the_byte_rate_within_five_percent) {
+  sink.answer_at_once(Verdict::delivered);
+  for (std::uint64_t i = 1; i <= 3000; ++i) source.put(make_chunk(i, Signal::traces, 10, 1000));
+  DispatcherOptions limited = options();
+  limited.rate_limiter = std::make_shared<RateLimiter>(RateLimits{.bytes_per_second = 100'000});
+  Dispatcher dispatcher(source, sink, clock, limited);
+  live(dispatcher, 20s);
+  EXPECT_NEAR(static_cast<double>(dispatcher.counters().settled_bytes), 2e6, 1e5);
+}
+
+TEST_F(DispatcherTest, keeps_the_item_rate_within_five_percent) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 3000);
+  DispatcherOptions limited = options();
+  limited.rate_limiter = std::make_shared<RateLimiter>(RateLimits{.items_per_second = 500});
+  Dispatcher dispatcher(source, sink, clock, limited);
+  live(dispatcher, 20s);
+  EXPECT_NEAR(static_cast<double>(dispatcher.counters().of(Verdict::delivered).item_count[0]), 1e4, 500);
+}
+
+TEST_F(DispatcherTest, yields_to_live_traffic_but_does_not_starve) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 100);
+  bool busy = true;
+  DispatcherOptions yielding = options();
+  yielding.yields = [&busy] { return busy; };
+  Dispatcher dispatcher(source, sink, clock, yielding);
+  live(dispatcher, 4s);
+  EXPECT_EQ(sink.submitted().size(), 0U);
+  live(dispatcher, 7s);
+  EXPECT_EQ(sink.submitted().size(), 2U);  // one chunk every five seconds
+  busy = false;
+  live(dispatcher, 1s);
+  EXPECT_EQ(sink.submitted().size(), 100U);
+}
+
+TEST_F(DispatcherTest, a_blocked_signal_does_not_hide_the_others) {
+  put(1, 1, Signal::metrics);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);  // the metric is in flight and stays there
+  put(2, 2, Signal::metrics);
+  put(3, 3, Signal::traces);
+  settle_down(dispatcher);
+  EXPECT_EQ(sink.submitted_sequences(), (std::vector<std::uint64_t>{1, 3}));
+}
+
+// A source that breaks its contract: it gives the same chunk again and again.
+class StutteringSource final : public model::ChunkSource {
+ public:
+  Result<std::optional<model::Claim>> claim(model::SignalSet, base::SteadyTime) override {
+    return model::Claim{make_chunk(1), 1};
+  }
+  Result<void> settle(const model::Ack&) override { return {}; }
+  void release(const model::ChunkId&, base::SteadyTime) override { ++release_count; }
+  base::SteadyTime next_claim_at(base::SteadyTime at) override { return at; }
+  void set_waker(std::function<void()>) override {}
+  model::Backlog backlog() const override { return {}; }
+  int release_count = 0;
+};
+
+TEST_F(DispatcherTest, a_broken_invariant_is_reported_and_it_starts_anew) {
+  StutteringSource stuttering;
+  Dispatcher dispatcher(stuttering, sink, clock, options());
+  const int wake_count = live(dispatcher, 10s);
+  EXPECT_LE(wake_count, 20);
+  EXPECT_GE(dispatcher.counters().restart_count, 2U);
+  EXPECT_EQ(static_cast<std::uint64_t>(stuttering.release_count), dispatcher.counters().restart_count);
+  ASSERT_FALSE(reports.empty());
+  EXPECT_EQ(reports[0].code(), ErrorCode::internal);
+}
+
+}  // namespace
+}  // namespace arca::flow
