@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,12 @@ namespace {
 auto io_failure(const std::string& what, const std::string& path) {
   const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::full : ErrorCode::io;
   return failure(code, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
+}
+
+// Whether a file may become this large. Trying it out would raise SIGXFSZ, which ends the host process.
+bool file_size_allowed(std::uint64_t size) noexcept {
+  struct rlimit limit {};
+  return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
 // Maps the whole file; the child of a fork must not share it, or two processes would write one chunk.
@@ -53,9 +60,13 @@ PoolMapping::~PoolMapping() {
 
 Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path, model::WriterId writer,
                                                          layout::Geometry geometry, std::int64_t created_at_ns) {
+  const std::uint64_t size = geometry.file_size();
+  if (!file_size_allowed(size)) {
+    return failure(ErrorCode::full, fmt::format("the pool file needs {} bytes, more than this process may give a file "
+                                                "(ulimit -f); choose a smaller pool size or raise the limit", size));
+  }
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return io_failure("create the pool file", path);
-  const std::uint64_t size = geometry.file_size();
   const auto give_up = [&](const char* what) {
     auto error = io_failure(what, path);
     close(descriptor);
