@@ -45,9 +45,12 @@ Sink& sink() {
   return owner->sink;
 }
 
-std::size_t slot_of(const std::source_location& place) noexcept {
-  std::size_t hash = place.line() * 2654435761U;
-  for (const char* at = place.file_name(); *at != '\0'; ++at) hash = hash * 31U + static_cast<unsigned char>(*at);
+// Made before anybody can log while holding a lock that a fork waits for.
+const Sink& sink_at_start = sink();
+
+std::size_t slot_of(const LogPlace& place) noexcept {
+  std::size_t hash = static_cast<unsigned>(place.line) * std::size_t{2654435761U};
+  for (const char* at = place.file; *at != '\0'; ++at) hash = hash * 31U + static_cast<unsigned char>(*at);
   return hash % 256U;
 }
 
@@ -87,6 +90,7 @@ std::string_view to_string(LogLevel level) noexcept {
 
 void set_log_callback(LogCallback callback) {
   Sink& target = sink();
+  static_cast<void>(sink_at_start);
   const std::scoped_lock lock(target.mutex);
   target.callback = std::move(callback);
 }
@@ -99,7 +103,7 @@ bool is_logged(LogLevel level) noexcept {
   return static_cast<int>(level) <= level_max.load(std::memory_order_relaxed);
 }
 
-void detail::log_line(LogLevel level, const std::source_location& place, fmt::string_view format,
+void detail::log_line(LogLevel level, const LogPlace& place, fmt::string_view format,
                       fmt::format_args arguments) noexcept {
   try {
     Sink& target = sink();

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include <functional>
-#include <source_location>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace arca::os {
@@ -24,18 +24,24 @@ void set_log_callback(LogCallback callback);  // an empty one brings stderr back
 void set_log_level(LogLevel most_verbose) noexcept;
 bool is_logged(LogLevel level) noexcept;
 
+// A place in the sources. (Clang 14 cannot compile libstdc++'s std::source_location.)
+struct LogPlace {
+  const char* file;
+  int line;
+};
+
 // A format string that remembers where it stands: the key of its rate limit.
 template <class... Args>
 struct LogFormat {
   template <class Text>
-  consteval LogFormat(const Text& text, std::source_location where = std::source_location::current())
-      : format(text), place(where) {}
+  consteval LogFormat(const Text& text, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : format(text), place{file, line} {}
   fmt::format_string<Args...> format;
-  std::source_location place;
+  LogPlace place;
 };
 
 namespace detail {
-void log_line(LogLevel level, const std::source_location& place, fmt::string_view format,
+void log_line(LogLevel level, const LogPlace& place, fmt::string_view format,
               fmt::format_args arguments) noexcept;
 }  // namespace detail
 
