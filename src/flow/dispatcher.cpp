@@ -13,6 +13,8 @@ namespace {
 // A source tells when its next chunk comes, but not of which signal. While one signal is blocked with chunks
 // waiting, the others are asked at this interval.
 constexpr base::Duration blocked_poll = std::chrono::milliseconds(250);
+// A sink that isn't ready and names a time that is over must not make us spin.
+constexpr base::Duration readiness_poll = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -170,11 +172,12 @@ base::SteadyTime Dispatcher::settle_due(base::SteadyTime now) {
 }
 
 Result<void> Dispatcher::settle(Unsettled& unsettled) {
-  if (unsettled.ack.verdict == model::Verdict::rejected && options_.keep_rejected && !unsettled.kept) {
-    if (Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, unsettled.ack); !kept) return kept;
-    unsettled.kept = true;
+  model::Ack& ack = unsettled.ack;
+  if (ack.verdict == model::Verdict::rejected && ack.tier == model::Tier::none && options_.keep_rejected) {
+    if (Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, ack); !kept) return kept;
+    ack.tier = model::Tier::journal;  // from now on it counts as quarantined, not as lost
   }
-  return source_.settle(unsettled.ack);
+  return source_.settle(ack);
 }
 
 void Dispatcher::count(const Flight& flight, const model::Ack& ack) {
@@ -228,7 +231,7 @@ model::SignalSet Dispatcher::ready_signals(base::SteadyTime now, base::SteadyTim
     if (readiness.ready) {
       ready.insert(signal);
     } else {
-      ask_again_at = std::min(ask_again_at, readiness.ask_again_at);
+      ask_again_at = std::min(ask_again_at, std::max(readiness.ask_again_at, now + readiness_poll));
     }
   }
   return ready;

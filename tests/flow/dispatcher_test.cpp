@@ -176,6 +176,7 @@ TEST_F(DispatcherTest, a_rejected_chunk_is_settled_only_once_it_lies_in_the_quar
   live(dispatcher, 1s);
   EXPECT_EQ(kept, (std::vector<std::uint64_t>{1}));
   EXPECT_EQ(source.settlement(1)->verdict, Verdict::rejected);
+  EXPECT_EQ(source.settlement(1)->tier, model::Tier::journal);
 }
 
 TEST_F(DispatcherTest, refused_items_of_a_partial_success_are_counted_and_not_sent_again) {

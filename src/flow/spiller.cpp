@@ -1,0 +1,95 @@
+#include "flow/spiller.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace arca::flow {
+
+namespace {
+// Later than any release time: at shutdown even a chunk that waits for its retry moves.
+constexpr base::Duration any_release_time = std::chrono::hours(24 * 365);
+}  // namespace
+
+Spiller::Spiller(model::ChunkSource& pool, Append append, std::shared_ptr<Doorbell> progress, os::Clock& clock,
+                 SpillerOptions options)
+    : pool_(pool), append_(std::move(append)), progress_(std::move(progress)), clock_(clock), options_(std::move(options)) {}
+
+bool Spiller::make_room() noexcept {
+  try {
+    const std::uint64_t before = progress_->count();
+    const base::SteadyTime now = clock_.steady_now();
+    if (options_.policy == FullPolicy::refuse) {
+      const bool hopeless =
+          now.time_since_epoch().count() < hopeless_until_.load() && before == hopeless_progress_.load();
+      return !hopeless && try_once();
+    }
+    if (try_once()) return true;
+    bool made = false;
+    progress_->wait_until(
+        [&] {
+          made = progress_->count() != before || try_once();
+          return made;
+        },
+        now + options_.block_max);
+    return made;
+  } catch (const std::exception& broken) {
+    report(options_.report, Error(ErrorCode::internal, std::string("make room in the pool: ") + broken.what()));
+    return false;
+  }
+}
+
+bool Spiller::try_once() noexcept {
+  const std::uint64_t progress = progress_->count();
+  const base::SteadyTime now = clock_.steady_now();
+  try {
+    const Result<std::optional<std::uint32_t>> spilled = spill_one(now, now);
+    if (spilled && *spilled) return true;
+    if (!spilled) report(options_.report, spilled.error().with_context("move a chunk from the pool to the journal"));
+  } catch (const std::exception& broken) {
+    report(options_.report, Error(ErrorCode::internal, std::string("make room in the pool: ") + broken.what()));
+  }
+  hopeless_progress_.store(progress);
+  hopeless_until_.store((now + options_.retry_interval).time_since_epoch().count());
+  return false;
+}
+
+Result<SpillReport> Spiller::spill_all(base::SteadyTime deadline) {
+  SpillReport spill_report;
+  for (;;) {
+    const base::SteadyTime now = clock_.steady_now();
+    if (now >= deadline && spill_report.chunk_count > 0) return spill_report;  // one is always tried
+    const Result<std::optional<std::uint32_t>> spilled = spill_one(now + any_release_time, now);
+    if (!spilled) return failure(spilled.error().with_context("move the pool into the journal"));
+    if (!*spilled) {
+      spill_report.complete = true;
+      return spill_report;
+    }
+    ++spill_report.chunk_count;
+    spill_report.item_count += **spilled;
+  }
+}
+
+Result<std::optional<std::uint32_t>> Spiller::spill_one(base::SteadyTime claim_time, base::SteadyTime release_time) {
+  Result<std::optional<model::Claim>> claim = pool_.claim(model::SignalSet::all(), claim_time);
+  if (!claim) return failure(claim.error());
+  if (!*claim) return std::nullopt;
+  // Moved out of the claim, so that the pool's memory is free again when this function returns.
+  const model::Chunk chunk = std::move((*claim)->chunk);
+  if (const Result<void> appended = append_(chunk); !appended) {
+    pool_.release(chunk.id, release_time);
+    return failure(appended.error());
+  }
+  model::Ack parked;
+  parked.chunk_id = chunk.id;
+  parked.verdict = model::Verdict::parked;
+  parked.tier = model::Tier::journal;
+  if (const Result<void> settled = pool_.settle(parked); !settled) {
+    // It is in the journal and stays claimable here: a second append of the same id stores nothing twice.
+    pool_.release(chunk.id, release_time);
+    return failure(settled.error());
+  }
+  spilled_.fetch_add(1);
+  return chunk.item_count;
+}
+
+}  // namespace arca::flow
