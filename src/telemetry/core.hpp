@@ -1,0 +1,53 @@
+// Core: what tracers, loggers and spans of one Telemetry share. It is never destroyed: spans hold plain pointers into
+// it, and applications keep spans, tracers and loggers for as long as they like. A few hundred bytes for each start.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "arca/config.hpp"
+#include "os/clock.hpp"
+#include "otlp/span_writer.hpp"
+#include "telemetry/fast_clock.hpp"
+#include "telemetry/recorder.hpp"
+#include "telemetry/sampler.hpp"
+
+namespace arca::telemetry {
+
+// Thread-safe.
+struct Core {
+  Core(const FinalizedConfig& config, os::Clock& clock, bool allow_counter, std::vector<std::byte> resource_bytes);
+
+  // Makes a core that lives as long as the process.
+  static Core& make(const FinalizedConfig& config, os::Clock& clock, bool allow_counter,
+                    std::vector<std::byte> resource_bytes);
+
+  FastClock clock;
+  Recorder recorder;
+  const Sampler sampler;
+  const otlp::SpanLimits span_limits;
+  const otlp::AttributeLimits log_limits;
+  const std::vector<std::byte> resource_fields;
+};
+
+// Scopes by their name, version, schema URL and attributes; each is made once and lives as long as the core.
+// Thread-safe.
+template <class Item>
+class ScopeTable {
+ public:
+  template <class Make>
+  Item& find_or_make(const std::string& key, Make make) {
+    const std::lock_guard lock(mutex_);
+    auto& item = items_[key];
+    if (item == nullptr) item = make();
+    return *item;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::unique_ptr<Item>> items_;
+};
+
+}  // namespace arca::telemetry

@@ -1,0 +1,155 @@
+#include "telemetry/recorder.hpp"
+
+#include <exception>
+#include <thread>
+
+#include "model/record_grammar.hpp"
+#include "os/log.hpp"
+
+namespace arca::telemetry {
+namespace {
+
+// Marks the calling thread as a user of the intake. The owner pays a plain store; close() makes it visible with a
+// barrier on every thread. Without those barriers both sides use sequentially consistent accesses.
+class Inside {
+ public:
+  explicit Inside(ThreadCache& cache) noexcept : cache_(cache) {
+    if (base::detail::biased_locks_enabled.load(std::memory_order_relaxed)) [[likely]] {
+      cache_.inside.store(true, std::memory_order_relaxed);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      cache_.inside.store(true, std::memory_order_seq_cst);
+    }
+  }
+  ~Inside() { cache_.inside.store(false, std::memory_order_release); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  ThreadCache& cache_;
+};
+
+Count handed_on(model::Signal signal) noexcept {
+  return signal == model::Signal::logs ? Count::log_handed_on : Count::span_handed_on;
+}
+
+}  // namespace
+
+model::ContextId ScopeContext::intern(const Intake& intake) noexcept {
+  try {
+    const auto id = intake.pool->intern(view());
+    if (!id) return model::no_context;
+    known_.store((std::uint64_t{intake.epoch} << 32U) | *id, std::memory_order_relaxed);
+    return *id;
+  } catch (const std::exception&) {
+    return model::no_context;  // no memory: the record goes past the pool, or is refused there
+  }
+}
+
+Recorder::Recorder() { os::subscribe_to_fork(*this); }
+Recorder::~Recorder() { os::unsubscribe_from_fork(*this); }
+
+void Recorder::open(const Intake* intake, Reopen reopen) {
+  reopen_ = std::move(reopen);
+  forked_.store(false, std::memory_order_relaxed);
+  intake_.store(intake, std::memory_order_seq_cst);
+}
+
+void Recorder::close() noexcept {
+  forked_.store(false, std::memory_order_relaxed);
+  intake_.store(nullptr, std::memory_order_seq_cst);
+  if (base::detail::biased_locks_enabled.load(std::memory_order_relaxed)) base::detail::barrier_all_threads();
+  ThreadCache::wait_until_outside();
+}
+
+bool Recorder::record(model::Signal signal, ScopeContext& scope, base::Bytes record,
+                      std::uint32_t item_count) noexcept {
+  ThreadCache* cache = ThreadCache::mine();
+  if (cache == nullptr) return false;
+  if (forked_.load(std::memory_order_relaxed) && !reopen_after_fork()) [[unlikely]] return false;
+  const Inside inside(*cache);
+  const Intake* intake = intake_.load(std::memory_order_seq_cst);
+  if (intake == nullptr) [[unlikely]] {
+    if (signal != model::Signal::metrics) {
+      cache->count(signal == model::Signal::logs ? Count::log_after_shutdown : Count::span_after_shutdown);
+    }
+    return false;
+  }
+  const bool taken = hand_over(*intake, signal, scope, record, item_count);
+  if (signal != model::Signal::metrics) {
+    const Count refused = signal == model::Signal::logs ? Count::log_refused : Count::span_refused;
+    cache->count(taken ? handed_on(signal) : refused);
+  }
+  return taken;
+}
+
+bool Recorder::hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                         std::uint32_t item_count) noexcept {
+  if (record.empty()) return refuse(intake, signal, item_count);
+  const model::ContextId context = scope.id_in(intake);
+  if (context == model::no_context) [[unlikely]] return append_direct(intake, signal, scope, record, item_count);
+  switch (intake.pool->append(signal, context, record, item_count)) {
+    case journal::AppendStatus::accepted: return true;
+    case journal::AppendStatus::no_room: return refuse(intake, signal, item_count);
+    case journal::AppendStatus::too_large: return append_direct(intake, signal, scope, record, item_count);
+    case journal::AppendStatus::closed: return false;
+  }
+  return false;
+}
+
+bool Recorder::refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept {
+  intake.pool->count_refused(signal, item_count);
+  return false;
+}
+
+// A record that no chunk of the pool holds becomes a chunk of its own in the journal.
+bool Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                             std::uint32_t item_count) noexcept {
+  try {
+    const model::Run run{1, record, 1};
+    auto request = model::frame_request({run}, [&scope](model::ContextId) { return std::optional(scope.view()); });
+    if (!request) return refuse(intake, signal, item_count);
+    const model::Chunk chunk{.id = {intake.pool->writer(), intake.pool->take_sequence()},
+                             .signal = signal,
+                             .item_count = item_count,
+                             .sealed_at = intake.clock->wall_now(),
+                             .payload = model::Payload::borrow(std::move(request->slices), nullptr)};
+    const auto appended = intake.append_direct(chunk);
+    if (appended) {
+      intake.pool->count_direct(signal, item_count);
+      return true;
+    }
+    os::log(os::LogLevel::error, "a record of {} bytes is refused: {}", record.size(), appended.error().message());
+  } catch (const std::exception& error) {
+    os::log(os::LogLevel::error, "a record of {} bytes is refused: {}", record.size(), error.what());
+  }
+  return refuse(intake, signal, item_count);
+}
+
+bool Recorder::reopen_after_fork() noexcept {
+  if (reopening_.exchange(true, std::memory_order_acquire)) {
+    while (forked_.load(std::memory_order_acquire)) std::this_thread::yield();
+    return is_open();
+  }
+  if (!forked_.load(std::memory_order_acquire)) {  // another thread has just finished
+    reopening_.store(false, std::memory_order_release);
+    return is_open();
+  }
+  const Intake* intake = nullptr;
+  try {
+    intake = reopen_ ? reopen_() : nullptr;
+  } catch (const std::exception& error) {
+    os::log(os::LogLevel::error, "telemetry stays off in this forked process: {}", error.what());
+  }
+  intake_.store(intake, std::memory_order_seq_cst);
+  forked_.store(false, std::memory_order_release);
+  reopening_.store(false, std::memory_order_release);
+  return intake != nullptr;
+}
+
+void Recorder::after_fork_in_child() noexcept {
+  reopening_.store(false, std::memory_order_relaxed);
+  if (intake_.exchange(nullptr, std::memory_order_relaxed) != nullptr) forked_.store(true, std::memory_order_relaxed);
+}
+
+}  // namespace arca::telemetry

@@ -1,0 +1,85 @@
+// Recorder: where finished records leave the providers. It hands them to the pool of this process, goes past it for
+// records that no chunk can hold, counts what policy refuses, and opens a new pool in a forked child. Used by tracers,
+// loggers, the metric exporter and the plug-ins.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/biased_lock.hpp"
+#include "base/bytes.hpp"
+#include "journal/pool.hpp"
+#include "model/chunk.hpp"
+#include "os/fork.hpp"
+#include "telemetry/thread_cache.hpp"
+
+namespace arca::telemetry {
+
+// Where records go: of one process, from start to shutdown or fork.
+struct Intake {
+  journal::Pool* pool = nullptr;
+  os::Clock* clock = nullptr;
+  std::uint32_t epoch = 0;  // rises with each intake of a recorder; never 0
+  // Makes a chunk durable that goes past the pool.
+  std::function<Result<void>(const model::Chunk&)> append_direct;
+};
+
+// Resource and scope of a tracer, logger or metric, as wire bytes, and their id in the present pool. Thread-safe.
+class ScopeContext {
+ public:
+  ScopeContext(std::vector<std::byte> resource_fields, std::vector<std::byte> scope_fields)
+      : resource_fields_(std::move(resource_fields)), scope_fields_(std::move(scope_fields)) {}
+
+  [[nodiscard]] model::ContextView view() const noexcept { return {resource_fields_, scope_fields_}; }
+  // The id in this intake's pool; no_context if its context region is used up.
+  model::ContextId id_in(const Intake& intake) noexcept {
+    const std::uint64_t known = known_.load(std::memory_order_relaxed);
+    if (known >> 32U == intake.epoch) [[likely]] return static_cast<model::ContextId>(known);
+    return intern(intake);
+  }
+
+ private:
+  model::ContextId intern(const Intake& intake) noexcept;
+
+  const std::vector<std::byte> resource_fields_;
+  const std::vector<std::byte> scope_fields_;
+  std::atomic<std::uint64_t> known_{0};  // epoch and id
+};
+
+// Thread-safe, but open and close are their owner's. Outlives every provider, tracer and span that uses it.
+class Recorder final : private os::ForkSubscriber {
+ public:
+  // `reopen` makes the intake of a forked child, or nothing; called at the child's first record.
+  using Reopen = std::function<const Intake*()>;
+  Recorder();
+  ~Recorder() override;
+
+  void open(const Intake* intake, Reopen reopen);
+  // Stops recording; afterwards no thread uses the intake any more.
+  void close() noexcept;
+  [[nodiscard]] bool is_open() const noexcept { return intake_.load(std::memory_order_acquire) != nullptr; }
+
+  // Hands a framed record over. False: it was refused (and counted), or the recorder is closed. Bytes are empty
+  // when the writer had no memory, which counts as refused.
+  bool record(model::Signal signal, ScopeContext& scope, base::Bytes record, std::uint32_t item_count) noexcept;
+
+ private:
+  bool hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                 std::uint32_t item_count) noexcept;
+  bool append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                     std::uint32_t item_count) noexcept;
+  bool refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept;
+  bool reopen_after_fork() noexcept;
+
+  void after_fork_in_child() noexcept override;
+
+  std::atomic<const Intake*> intake_{nullptr};
+  std::atomic<bool> forked_{false};     // an intake was inherited and must not be used
+  std::atomic<bool> reopening_{false};  // one thread makes the child's intake, the others wait; no lock, as it may fork
+  Reopen reopen_;                       // set while closed
+};
+
+}  // namespace arca::telemetry

@@ -1,0 +1,144 @@
+#include "telemetry/span.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "os/fork.hpp"
+#include "telemetry/api_values.hpp"
+#include "telemetry/core.hpp"
+
+namespace arca::telemetry {
+
+namespace trace_api = opentelemetry::trace;
+namespace common = opentelemetry::common;
+namespace nostd = opentelemetry::nostd;
+
+Span::Span(Core& core, ScopeContext& scope, const trace_api::SpanContext& context,
+           std::unique_ptr<otlp::SpanWriter> writer, const Moment& start) noexcept
+    : core_(core),
+      scope_(scope),
+      writer_(std::move(writer)),
+      context_(context),
+      start_(start),
+      generation_(os::fork_generation()) {}
+
+Span::~Span() {
+  if (writer_ != nullptr) Span::End({});
+}
+
+void Span::SetAttribute(nostd::string_view key, const common::AttributeValue& value) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ != nullptr) writer_->set_attribute(to_std(key), to_value(value));
+}
+
+void Span::AddEvent(nostd::string_view name) noexcept { add_event(to_std(name), now(), nullptr); }
+
+void Span::AddEvent(nostd::string_view name, common::SystemTimestamp timestamp) noexcept {
+  add_event(to_std(name), to_wall_time(timestamp), nullptr);
+}
+
+void Span::AddEvent(nostd::string_view name, common::SystemTimestamp timestamp,
+                    const common::KeyValueIterable& attributes) noexcept {
+  add_event(to_std(name), to_wall_time(timestamp), &attributes);
+}
+
+void Span::AddEvent(nostd::string_view name, const common::KeyValueIterable& attributes) noexcept {
+  add_event(to_std(name), now(), &attributes);
+}
+
+void Span::add_event(std::string_view name, base::WallTime time, const common::KeyValueIterable* attributes) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ == nullptr || !writer_->begin_event(name, time)) return;
+  if (attributes != nullptr) {
+    attributes->ForEachKeyValue([this](nostd::string_view key, const common::AttributeValue& value) noexcept {
+      writer_->set_event_attribute(to_std(key), to_value(value));
+      return true;
+    });
+  }
+  writer_->end_event();
+}
+
+void add_link(otlp::SpanWriter& writer, const trace_api::SpanContext& target,
+              const common::KeyValueIterable& attributes) noexcept {
+  // ToHeader allocates, so only for those who have one.
+  const auto& state = target.trace_state();
+  const std::string header = state && !state->Empty() ? state->ToHeader() : std::string();
+  const bool begun = writer.begin_link({.trace_id = to_trace_id(target.trace_id()),
+                                        .span_id = to_span_id(target.span_id()),
+                                        .trace_state = header,
+                                        .flags = otlp::span_flags(target.trace_flags().flags(), target.IsRemote())});
+  if (!begun) return;
+  attributes.ForEachKeyValue([&writer](nostd::string_view key, const common::AttributeValue& value) noexcept {
+    writer.set_link_attribute(to_std(key), to_value(value));
+    return true;
+  });
+  writer.end_link();
+}
+
+#if OPENTELEMETRY_ABI_VERSION_NO >= 2
+void Span::AddLink(const trace_api::SpanContext& target, const common::KeyValueIterable& attributes) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ != nullptr) add_link(*writer_, target, attributes);
+}
+
+void Span::AddLinks(const trace_api::SpanContextKeyValueIterable& links) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ == nullptr) return;
+  links.ForEachKeyValue([this](trace_api::SpanContext target, const common::KeyValueIterable& attributes) noexcept {
+    add_link(*writer_, target, attributes);
+    return true;
+  });
+}
+#endif
+
+void Span::SetStatus(trace_api::StatusCode code, nostd::string_view description) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ == nullptr) return;
+  // The API numbers them as OTLP does.
+  writer_->set_status(static_cast<otlp::SpanStatus>(code), to_std(description));
+}
+
+void Span::UpdateName(nostd::string_view name) noexcept {
+  const std::lock_guard lock(lock_);
+  if (writer_ != nullptr) writer_->set_name(to_std(name));
+}
+
+bool Span::IsRecording() const noexcept {
+  const std::lock_guard lock(lock_);
+  return writer_ != nullptr;
+}
+
+base::WallTime Span::now() noexcept {
+  // Within a span, time runs by the counter: events and end never stand before the start.
+  if (start_.counter != 0) return to_wall_time(start_.unix_nanos + core_.clock.nanos_since(start_));
+  return to_wall_time(core_.clock.now().unix_nanos);
+}
+
+base::WallTime Span::end_time(const trace_api::EndSpanOptions& options) noexcept {
+  const auto given = static_cast<std::uint64_t>(options.end_steady_time.time_since_epoch().count());
+  if (given == 0) return now();
+  if (start_.is_ticks || start_.counter == 0) {
+    // The start has no steady time to compare with: the given end is as long ago as the steady clock says.
+    const auto ago = static_cast<std::int64_t>(core_.clock.steady_nanos() - given);
+    const auto end = now() - base::Duration(ago);
+    return std::max(end, to_wall_time(start_.unix_nanos));
+  }
+  return to_wall_time(start_.unix_nanos + (given > start_.counter ? given - start_.counter : 0));
+}
+
+void Span::End(const trace_api::EndSpanOptions& options) noexcept {
+  std::unique_ptr<otlp::SpanWriter> writer;
+  {
+    const std::lock_guard lock(lock_);
+    writer = std::move(writer_);
+  }
+  if (writer == nullptr) return;
+  ThreadCache* cache = ThreadCache::mine();
+  if (generation_ == os::fork_generation()) {
+    if (cache != nullptr) cache->count(Count::span_ended);
+    core_.recorder.record(model::Signal::traces, scope_, writer->end(end_time(options)), 1);
+  }
+  if (cache != nullptr) cache->give(std::move(writer));
+}
+
+}  // namespace arca::telemetry

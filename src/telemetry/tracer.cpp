@@ -1,0 +1,196 @@
+#include "telemetry/tracer.hpp"
+
+#include <cstring>
+
+#include "opentelemetry/context/runtime_context.h"
+#include "opentelemetry/trace/context.h"
+#include "opentelemetry/trace/default_span.h"
+#include "opentelemetry/trace/noop.h"
+#include "os/log.hpp"
+#include "telemetry/api_values.hpp"
+#include "telemetry/ids.hpp"
+#include "telemetry/scope_fields.hpp"
+#include "telemetry/span.hpp"
+
+namespace arca::telemetry {
+
+namespace trace_api = opentelemetry::trace;
+namespace common = opentelemetry::common;
+namespace context = opentelemetry::context;
+namespace nostd = opentelemetry::nostd;
+
+namespace {
+
+using ApiSpan = std::shared_ptr<trace_api::Span>;
+
+// The empty trace state without an owner: copies cost no atomic operation on a line that all threads share. The
+// owning copy is never destroyed, so that spans of static objects may still use it.
+const nostd::shared_ptr<trace_api::TraceState>& empty_trace_state() {
+  static const auto* const shared = [] {
+    static const auto* const owner = new nostd::shared_ptr<trace_api::TraceState>(trace_api::TraceState::GetDefault());
+    return new nostd::shared_ptr<trace_api::TraceState>(
+        std::shared_ptr<trace_api::TraceState>(std::shared_ptr<void>(), owner->get()));
+  }();
+  return *shared;
+}
+
+// What is returned when there is no memory for anything better.
+ApiSpan no_span() noexcept {
+  static auto* const span = new trace_api::DefaultSpan(trace_api::SpanContext::GetInvalid());
+  return {std::shared_ptr<void>(), span};
+}
+
+const nostd::shared_ptr<trace_api::Span>* span_in(const context::ContextValue& value) noexcept {
+  const auto* span = nostd::get_if<nostd::shared_ptr<trace_api::Span>>(&value);
+  return span != nullptr && *span ? span : nullptr;
+}
+
+// The parent as the specification finds it: an explicit span context, else the span of an explicit context, else the
+// current span; a context may ask for a root.
+trace_api::SpanContext parent_of(const trace_api::StartSpanOptions& options) noexcept {
+  const trace_api::SpanContext none(trace_api::TraceId(), trace_api::SpanId(), trace_api::TraceFlags(), false,
+                                    empty_trace_state());
+  if (const auto* given = nostd::get_if<trace_api::SpanContext>(&options.parent)) {
+    if (given->IsValid()) return *given;
+  } else if (const auto* explicit_context = nostd::get_if<context::Context>(&options.parent)) {
+    const auto value = explicit_context->GetValue(trace_api::kSpanKey);
+    if (const auto* span = span_in(value)) {
+      auto found = (*span)->GetContext();
+      if (found.IsValid()) return found;
+    }
+    if (trace_api::IsRootSpan(*explicit_context)) return none;
+  }
+  const auto value = context::RuntimeContext::GetCurrent().GetValue(trace_api::kSpanKey);
+  const auto* span = span_in(value);
+  return span == nullptr ? none : (*span)->GetContext();
+}
+
+Count started(bool sampled, const trace_api::SpanContext& parent) noexcept {
+  if (!parent.IsValid()) return sampled ? Count::span_recorded_root : Count::span_dropped_root;
+  if (parent.IsRemote()) return sampled ? Count::span_recorded_remote : Count::span_dropped_remote;
+  return sampled ? Count::span_recorded_local : Count::span_dropped_local;
+}
+
+Moment start_moment(FastClock& clock, const trace_api::StartSpanOptions& options) noexcept {
+  Moment start = clock.now();
+  const auto system = options.start_system_time.time_since_epoch().count();
+  const auto steady = options.start_steady_time.time_since_epoch().count();
+  if (system > 0) start.unix_nanos = static_cast<std::uint64_t>(system);
+  if (steady > 0) {
+    start.counter = static_cast<std::uint64_t>(steady);
+    start.is_ticks = false;
+  }
+  return start;
+}
+
+void begin(otlp::SpanWriter& writer, const Core& core, const trace_api::SpanContext& own,
+           const trace_api::SpanContext& parent, std::string_view name, trace_api::SpanKind kind,
+           const Moment& start) noexcept {
+  const auto& state = own.trace_state();
+  const std::string header = state->Empty() ? std::string() : state->ToHeader();
+  otlp::SpanStart span{.trace_id = to_trace_id(own.trace_id()),
+                       .span_id = to_span_id(own.span_id()),
+                       .trace_state = header,
+                       .flags = otlp::span_flags(own.trace_flags().flags(), parent.IsRemote()),
+                       .kind = static_cast<otlp::SpanKind>(static_cast<int>(kind) + 1),
+                       .start_time = to_wall_time(start.unix_nanos),
+                       .name = name};
+  if (parent.IsValid()) span.parent_span_id = to_span_id(parent.span_id());
+  writer.begin(span, core.span_limits);
+}
+
+trace_api::SpanContext make_context(const Core& core, const trace_api::SpanContext& parent, bool& sampled) noexcept {
+  std::uint8_t trace_id[16];
+  std::uint8_t span_id[8];
+  if (parent.IsValid()) {
+    std::memcpy(trace_id, parent.trace_id().Id().data(), sizeof trace_id);
+  } else {
+    make_trace_id(trace_id);
+  }
+  make_span_id(span_id);
+  sampled = core.sampler.samples(trace_id, parent);
+  // Bit 1 says that the trace id is random: ours are, a parent's statement is passed on.
+  const std::uint8_t random = parent.IsValid() ? parent.trace_flags().flags() & 0x02U : 0x02U;
+  const auto flags = static_cast<std::uint8_t>(random | (sampled ? trace_api::TraceFlags::kIsSampled : 0U));
+  const auto& state = parent.IsValid() ? parent.trace_state() : empty_trace_state();
+  return {trace_api::TraceId(trace_id), trace_api::SpanId(span_id), trace_api::TraceFlags(flags), false,
+          state && !state->Empty() ? state : empty_trace_state()};
+}
+
+template <class T>
+nostd::shared_ptr<T> without_owner(T& object) noexcept {
+  return std::shared_ptr<T>(std::shared_ptr<void>(), &object);
+}
+
+}  // namespace
+
+nostd::shared_ptr<trace_api::Span> Tracer::StartSpan(nostd::string_view name,
+                                                     const common::KeyValueIterable& attributes,
+                                                     const trace_api::SpanContextKeyValueIterable& links,
+                                                     const trace_api::StartSpanOptions& options) noexcept {
+  ThreadCache* cache = ThreadCache::mine();
+  if (cache == nullptr) return no_span();
+  const trace_api::SpanContext parent = parent_of(options);
+  bool sampled = false;
+  const trace_api::SpanContext own = make_context(core_, parent, sampled);
+  cache->count(started(sampled, parent));
+  try {
+    auto writer = sampled ? cache->take_span_writer() : nullptr;
+    if (writer == nullptr) {
+      return ApiSpan(std::allocate_shared<trace_api::DefaultSpan>(BlockAllocator<trace_api::DefaultSpan>(), own));
+    }
+    const Moment start = start_moment(core_.clock, options);
+    begin(*writer, core_, own, parent, to_std(name), options.kind, start);
+    attributes.ForEachKeyValue([&writer](nostd::string_view key, const common::AttributeValue& value) noexcept {
+      writer->set_attribute(to_std(key), to_value(value));
+      return true;
+    });
+    links.ForEachKeyValue([&writer](trace_api::SpanContext target, const common::KeyValueIterable& of_link) noexcept {
+      add_link(*writer, target, of_link);
+      return true;
+    });
+    return ApiSpan(std::allocate_shared<Span>(BlockAllocator<Span>(), core_, scope_, own, std::move(writer), start));
+  } catch (const std::exception&) {
+    return no_span();  // no memory
+  }
+}
+
+namespace {
+
+Tracer& find_tracer(Core& core, ScopeTable<Tracer>& tracers, std::string_view name, std::string_view version,
+                    std::string_view schema_url, const common::KeyValueIterable* attributes) {
+  auto fields = scope_fields(name, version, schema_url, attributes);
+  const std::string key = std::string(base::as_text(fields));
+  return tracers.find_or_make(key, [&] { return std::make_unique<Tracer>(core, std::move(fields)); });
+}
+
+nostd::shared_ptr<trace_api::Tracer> get_tracer(Core& core, ScopeTable<Tracer>& tracers, nostd::string_view name,
+                                                nostd::string_view version, nostd::string_view schema_url,
+                                                const common::KeyValueIterable* attributes) noexcept {
+  try {
+    trace_api::Tracer& tracer =
+        find_tracer(core, tracers, to_std(name), to_std(version), to_std(schema_url), attributes);
+    return without_owner(tracer);
+  } catch (const std::exception& error) {
+    os::log(os::LogLevel::error, "a tracer that does nothing is returned: {}", error.what());
+    static auto* const noop = new trace_api::NoopTracer;
+    return without_owner<trace_api::Tracer>(*noop);
+  }
+}
+
+}  // namespace
+
+#if OPENTELEMETRY_ABI_VERSION_NO >= 2
+nostd::shared_ptr<trace_api::Tracer> TracerProvider::GetTracer(nostd::string_view name, nostd::string_view version,
+                                                               nostd::string_view schema_url,
+                                                               const common::KeyValueIterable* attributes) noexcept {
+  return get_tracer(core_, tracers_, name, version, schema_url, attributes);
+}
+#else
+nostd::shared_ptr<trace_api::Tracer> TracerProvider::GetTracer(nostd::string_view name, nostd::string_view version,
+                                                               nostd::string_view schema_url) noexcept {
+  return get_tracer(core_, tracers_, name, version, schema_url, nullptr);
+}
+#endif
+
+}  // namespace arca::telemetry
