@@ -27,13 +27,15 @@ struct JournalOptions {
   std::uint64_t size_max = 4ULL << 30U;          // bytes over all segments
   std::uint64_t segment_size = 64ULL << 20U;     // a segment is closed when it has reached this
   Durability durability = Durability::process;
-  base::Duration sync_interval = std::chrono::seconds(1);
+  base::Duration sync_interval = std::chrono::seconds(1);  // 0: only sync() and `power` sync
 };
 
 struct JournalDamage {
   std::uint64_t torn_tail_count = 0;       // a writer died while appending: no data was promised
   std::uint64_t skipped_record_count = 0;  // damaged inside; kept aside in <directory>/damaged
   std::uint64_t skipped_bytes = 0;
+  std::uint64_t foreign_file_count = 0;    // not segments of this writer, or nothing readable in them: left alone
+  std::uint64_t failed_sync_count = 0;     // each gave up a segment; what was not yet synced was written anew
 };
 
 // Thread-safe.
@@ -47,7 +49,8 @@ class Journal final : public model::ChunkSource {
 
   // Appends a chunk; on return it is durable as the options say. ErrorCode::full at the byte budget or when
   // the disk is full (nothing is overwritten, later appends may succeed), ErrorCode::poisoned after a
-  // failed sync until a new segment could be begun. A chunk whose id is already here is not stored twice.
+  // failed sync until a new segment could be begun. After any other error the chunk may be here all the same and
+  // may be appended again. A chunk whose id is already here is not stored twice.
   Result<void> append(const model::Chunk& chunk);
   [[nodiscard]] bool contains(const model::ChunkId& id) const;
   // Waits until everything appended before the call survives a power loss.

@@ -1,0 +1,188 @@
+// Journal: writing records, room and reserve, beginning and removing segments.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "journal/journal_state.hpp"
+#include "os/log.hpp"
+
+namespace arca::journal {
+namespace {
+
+void count(model::SignalTotals& totals, Settlement settlement, std::uint64_t item_count) noexcept {
+  switch (settlement) {
+    case Settlement::delivered: totals.delivered += item_count; break;
+    case Settlement::parked: totals.parked += item_count; break;
+    case Settlement::rejected: totals.quarantined += item_count; break;
+    case Settlement::lost: totals.lost += item_count; break;
+    case Settlement::none: break;
+  }
+}
+
+}  // namespace
+
+std::uint64_t Journal::State::unsettled_count_locked() const noexcept {
+  std::uint64_t sum = 0;
+  for (const ChunkQueue& queue : queues_) sum += queue.size();
+  return sum;
+}
+
+// One settlement for each chunk that still needs one.
+std::uint64_t Journal::State::reserve_locked() const noexcept {
+  return record_header_size * (unsettled_count_locked() + pending_settlements_.size());
+}
+
+std::uint64_t Journal::State::size_locked() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& [number, segment] : segments_) {
+    const bool is_open = writer_ && writer_->number() == number;
+    sum += is_open ? writer_->allocated_size() : segment.size;
+  }
+  return sum;
+}
+
+bool Journal::State::is_rolling_locked(std::uint64_t record_bytes) const noexcept {
+  if (!writer_) return true;
+  return writer_->end() > first_record_offset && writer_->end() + record_bytes > options_.segment_size;
+}
+
+bool Journal::State::is_within_budget_locked(std::uint64_t record_bytes) const noexcept {
+  const std::uint64_t reserve = reserve_locked() + record_header_size;
+  std::uint64_t size = size_locked() + record_bytes + reserve;
+  if (writer_) size -= writer_->allocated_size() - writer_->end();
+  if (is_rolling_locked(record_bytes)) size += first_record_offset + (writer_ ? writer_->index_size() : 0);
+  return size <= options_.size_max;
+}
+
+// Begins a segment behind the last one, then closes the one that was open.
+Result<void> Journal::State::begin_segment_locked() {
+  if (!to_rescue_.empty() && size_locked() > options_.size_max) {
+    return failure(ErrorCode::poisoned, fmt::format("the budget of the journal {} is used up by segments that could "
+                                                    "not be synced; check the device", options_.directory));
+  }
+  SegmentWriter::CreateOptions options;
+  options.directory = options_.directory;
+  while (file_system_.exists(options_.directory + "/" + segment_name(next_number_))) ++next_number_;
+  options.header.writer = options_.writer;
+  options.header.number = next_number_;
+  options.header.created_at = clock_.wall_now();
+  options.header.record_magic = record_magic_of(options_.writer, next_number_, options.header.created_at);
+  options.totals = totals_;
+  options.reserve = reserve_locked();
+  options.is_synced = options_.durability == Durability::power;
+  Result<std::unique_ptr<SegmentWriter>> made = SegmentWriter::create(file_system_, options);
+  if (!made) return failure(made.error());
+
+  if (writer_) {
+    Segment& closed = segments_[writer_->number()];
+    if (writer_->end() > closed.synced_end) {
+      unsynced_.push_back({writer_->number(), writer_->file(), writer_->end()});
+    }
+    writer_->seal();
+    closed.size = writer_->allocated_size();
+  }
+  writer_ = std::move(*made);
+  Segment& opened = segments_[next_number_];
+  opened.path = writer_->path();
+  opened.size = writer_->allocated_size();
+  opened.synced_end = options.is_synced ? writer_->end() : 0;
+  ++next_number_;
+  return {};
+}
+
+// Requires what the caller writes next to be at most `record_bytes`, plus one more settlement in the reserve.
+Result<void> Journal::State::make_room_locked(std::uint64_t record_bytes) {
+  if (!is_within_budget_locked(record_bytes)) {
+    return failure(ErrorCode::full, fmt::format("the journal {} holds {} bytes, its budget is {}", options_.directory,
+                                                size_locked(), options_.size_max));
+  }
+  if (is_rolling_locked(record_bytes)) {
+    if (const Result<void> begun = begin_segment_locked(); !begun) return begun;
+  }
+  const std::uint64_t others = size_locked() - writer_->allocated_size();
+  return writer_->ensure_room(record_bytes, reserve_locked() + record_header_size, options_.size_max - others);
+}
+
+// Requires writer_. A device that refuses to write does not get a second chance with this segment.
+Result<ChunkPlace> Journal::State::write_locked(const RecordHeader& header, std::span<const base::Bytes> payload) {
+  const std::uint64_t segment = writer_->number();
+  const Result<std::uint64_t> offset = writer_->append(header, payload);
+  if (!offset) {
+    if (offset.error().code() != ErrorCode::full) poison_locked(segment, offset.error());
+    return failure(offset.error());
+  }
+  ++written_count_;
+  return ChunkPlace{segment, static_cast<std::uint32_t>(*offset / record_alignment), header.payload_size};
+}
+
+// The chunk needs no more care, in memory; the settlement is written by write_settlements_locked().
+void Journal::State::end_chunk_locked(ChunkEntry& entry, model::Signal signal, Settlement settlement) {
+  RecordHeader header;
+  header.type = RecordType::settle;
+  header.signal = signal;
+  header.settlement = settlement;
+  header.id = entry.id;
+  header.sealed_at = clock_.wall_now();
+  header.item_count = entry.item_count;
+  const auto segment = segments_.find(entry.place.segment);
+  ARCA_CHECK(segment != segments_.end() && segment->second.unsettled_count > 0);
+  --segment->second.unsettled_count;
+  queue(signal).settle(entry);
+  note_settlement_locked(header);
+  pending_settlements_.push_back(header);
+}
+
+void Journal::State::note_settlement_locked(const RecordHeader& header) {
+  count(totals_[model::index_of(header.signal)], header.settlement, header.item_count);
+}
+
+Result<void> Journal::State::write_settlements_locked() {
+  while (!pending_settlements_.empty()) {
+    if (!writer_) {
+      if (const Result<void> begun = begin_segment_locked(); !begun) return begun;
+    }
+    const Result<ChunkPlace> written = write_locked(pending_settlements_.front(), {});
+    if (!written) return failure(written.error());
+    pending_settlements_.erase(pending_settlements_.begin());
+  }
+  return {};
+}
+
+// Oldest first, so that no settlement goes before its chunk. Needs no space.
+void Journal::State::remove_settled_segments_locked() {
+  while (!segments_.empty()) {
+    const auto oldest = segments_.begin();
+    const Segment& segment = oldest->second;
+    if (segment.unsettled_count > 0 || (writer_ && writer_->number() == oldest->first)) return;
+    // The last one holds the totals; without another behind it they would be gone.
+    if (segments_.size() == 1 || to_rescue_.contains(oldest->first) || segment.removable_at > synced_count_) return;
+    const std::string kept = options_.directory + "/damaged/" + segment_name(oldest->first);
+    const Result<void> done =
+        segment.is_kept ? file_system_.rename(segment.path, kept) : file_system_.remove(segment.path);
+    if (!done) {
+      os::log(os::LogLevel::warn, "journal: {}; it will be tried again", done.error().message());
+      return;
+    }
+    if (options_.durability == Durability::power) static_cast<void>(file_system_.sync_directory(options_.directory));
+    if (reader_segment_ == oldest->first) reader_.reset();
+    std::erase_if(unsynced_, [&](const Unsynced& unsynced) { return unsynced.segment == oldest->first; });
+    segments_.erase(oldest);
+  }
+}
+
+// When everything is settled, the open segment is dead weight but for its totals: a new one carries them on.
+void Journal::State::renew_segment_locked() {
+  if (!writer_ || unsettled_count_locked() > 0 || !pending_settlements_.empty()) return;
+  if (writer_->end() < options_.segment_size / 8 || segments_.size() > 1) return;
+  if (begin_segment_locked()) remove_settled_segments_locked();
+}
+
+void Journal::State::close_locked() {
+  static_cast<void>(write_settlements_locked());
+  if (!writer_) return;
+  if (written_count_ > synced_count_ && !writer_->file()->sync()) return;
+  writer_->rest();
+}
+
+}  // namespace arca::journal
