@@ -1,0 +1,22 @@
+// The one list of commands. A new command adds its header and its line here.
+#include "cli/command.hpp"
+#include "cli/docs_command.hpp"
+#include "cli/sink_command.hpp"
+#if __has_include("cli/agent/agent_command.hpp")
+#include "cli/agent/agent_command.hpp"
+#define ARCA_HAS_AGENT_COMMAND 1
+#endif
+
+namespace arca::cli {
+
+CommandList make_commands() {
+  CommandList commands;
+#ifdef ARCA_HAS_AGENT_COMMAND
+  commands.push_back(make_agent_command());
+#endif
+  commands.push_back(make_sink_command());
+  commands.push_back(make_docs_command());
+  return commands;
+}
+
+}  // namespace arca::cli

@@ -1,0 +1,122 @@
+#include "cli/sink/id_set.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace arca::cli::sink {
+
+namespace {
+
+constexpr std::size_t slots_initial = 1024;
+constexpr std::size_t prefetch_distance = 12;  // about the memory latency, in insertions
+constexpr std::size_t duplicates_kept_max = 1000;
+
+std::size_t shard_of(std::uint64_t id) noexcept { return id & 0xFFU; }
+std::size_t slot_of(std::uint64_t id, std::size_t slot_count) noexcept { return (id >> 8U) & (slot_count - 1); }
+
+}  // namespace
+
+std::uint64_t IdSet::insert(std::span<const std::uint64_t> ids) {
+  std::uint64_t fresh = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i + prefetch_distance < ids.size()) {
+      const std::uint64_t ahead = ids[i + prefetch_distance];
+      const Shard& shard = shards_[shard_of(ahead)];
+      if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[slot_of(ahead, shard.slots.size())], 1);
+    }
+    const std::uint64_t id = ids[i];
+    if (id == 0) {
+      if (!std::exchange(has_zero_, true)) ++fresh;
+      continue;
+    }
+    Shard& shard = shards_[shard_of(id)];
+    if (shard.used * 10 >= shard.slots.size() * 7) grow(shard);
+    std::size_t slot = slot_of(id, shard.slots.size());
+    while (shard.slots[slot] != 0 && shard.slots[slot] != id) slot = (slot + 1) & (shard.slots.size() - 1);
+    if (shard.slots[slot] == id) continue;
+    ++fresh;
+    if (size_ + fresh > count_max_) {
+      overflowed_ = true;  // counted as new, not remembered
+      continue;
+    }
+    shard.slots[slot] = id;
+    ++shard.used;
+  }
+  size_ += fresh;
+  return fresh;
+}
+
+void IdSet::grow(Shard& shard) {
+  const std::vector<std::uint64_t> old = std::move(shard.slots);
+  shard.slots.assign(std::max(slots_initial, old.size() * 2), 0);
+  for (const std::uint64_t id : old) {
+    if (id == 0) continue;
+    std::size_t slot = slot_of(id, shard.slots.size());
+    while (shard.slots[slot] != 0) slot = (slot + 1) & (shard.slots.size() - 1);
+    shard.slots[slot] = id;
+  }
+}
+
+void IdSet::clear() { *this = IdSet(count_max_); }
+
+bool SequenceSet::insert(std::int64_t sequence) {
+  const std::int64_t number = sequence >> 16;
+  if (last_block_ == nullptr || number != last_number_) {
+    std::unique_ptr<Block>& block = blocks_[number];
+    if (!block) block = std::make_unique<Block>();
+    last_block_ = block.get();
+    last_number_ = number;
+  }
+  const auto place = static_cast<std::size_t>(sequence & 0xFFFF);
+  std::uint64_t& word = (*last_block_)[place / 64];
+  const std::uint64_t bit = 1ULL << (place % 64);
+  if ((word & bit) != 0) {
+    ++duplicate_count_;
+    if (duplicates_.size() < duplicates_kept_max) duplicates_.push_back(sequence);
+    return false;
+  }
+  word |= bit;
+  ++size_;
+  return true;
+}
+
+std::vector<Range> SequenceSet::ranges(std::size_t count_max) const {
+  std::vector<std::int64_t> numbers;
+  for (const auto& [number, block] : blocks_) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<Range> ranges;
+  for (const std::int64_t number : numbers) {
+    const Block& block = *blocks_.at(number);
+    for (std::size_t word = 0; word < block.size(); ++word) {
+      for (std::uint64_t rest = block[word]; rest != 0; rest &= rest - 1) {
+        const std::int64_t value =
+            number * 65536 + static_cast<std::int64_t>(word * 64) + std::countr_zero(rest);
+        if (!ranges.empty() && ranges.back().second + 1 == value) {
+          ranges.back().second = value;
+        } else {
+          if (ranges.size() == count_max) return ranges;
+          ranges.emplace_back(value, value);
+        }
+      }
+    }
+  }
+  return ranges;
+}
+
+std::vector<Range> SequenceSet::missing(std::int64_t from, std::int64_t to, std::size_t count_max) const {
+  std::vector<Range> gaps;
+  std::int64_t next = from;
+  for (const auto& [first, last] : ranges(SIZE_MAX)) {
+    if (last < next) continue;
+    if (first > to) break;
+    if (first > next) {
+      if (gaps.size() == count_max) return gaps;
+      gaps.emplace_back(next, first - 1);
+    }
+    next = last + 1;
+  }
+  if (next <= to && gaps.size() < count_max) gaps.emplace_back(next, to);
+  return gaps;
+}
+
+}  // namespace arca::cli::sink
