@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "journal/pool_state.hpp"
 
 namespace arca::journal {
@@ -176,6 +177,7 @@ bool Pool::State::open_chunk(Lane& lane, model::Signal signal, std::size_t need)
     entry.owner_thread = syscall(SYS_gettid);
     entry.open_order = ++open_order_;
     entry.committed.store(0, std::memory_order_relaxed);
+    base::crash_point("pool.chunk.before_open");
     entry.state.store(layout::ChunkState::open, std::memory_order_release);
     chunks_[chunk].pins.store(1, std::memory_order_relaxed);
     chunks_[chunk].lane = &lane;
@@ -198,6 +200,7 @@ void Pool::State::detach(Lane& lane, model::Signal signal) noexcept {
   open = {};
   lane.lock.unlock();
   if (!any) return;
+  base::crash_point("pool.chunk.detached");
   chunks_[chunk].lane = nullptr;
   chunks_[chunk].queued.store(true, std::memory_order_relaxed);
   mapping_->entry(chunk).state.store(layout::ChunkState::full, std::memory_order_release);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/crash_point.hpp"
 #include "journal/pool_state.hpp"
 
 namespace arca::journal {
@@ -99,7 +100,9 @@ bool Pool::State::seal_chunk(std::uint32_t chunk, Group& group) {
   slot->refused = 0;
   slot->damaged = damaged;
   slot->state.store(RangeState::sealed, std::memory_order_release);
+  base::crash_point("pool.range.sealed");
   entry.sealed_bytes = committed.bytes;
+  base::crash_point("pool.border.half_written");
   entry.sealed_items = committed.items;
   entry.sealed_context = walk.last_context;
 
@@ -269,11 +272,13 @@ void Pool::State::mark_and_fold(const std::vector<Group::Part>& parts, const mod
     // Refused items that the quarantine could not keep are lost, like damaged ones.
     (ack.tier == model::Tier::journal ? range.refused : range.damaged) += share;
     range.state.store(verdict, std::memory_order_release);
+    base::crash_point("pool.verdict.marked");
   }
   for (const Group::Part& part : parts) {
     layout::ChunkEntry& entry = mapping_->entry(part.chunk);
     layout::Range& range = entry.ranges[part.slot];
     totals_.fold(range, static_cast<model::Signal>(entry.signal), part.chunk, part.slot);
+    base::crash_point("pool.verdict.counted");
     range.state.store(RangeState::free, std::memory_order_release);
     range.sequence = 0;
     recycle_if_done(part.chunk);
@@ -289,7 +294,9 @@ void Pool::State::recycle_if_done(std::uint32_t chunk) {
     if (range.state.load(std::memory_order_relaxed) != RangeState::free) return;
   }
   totals_.recycle(entry, chunk);
+  base::crash_point("pool.chunk.counted");
   entry.committed.store(0, std::memory_order_release);
+  base::crash_point("pool.chunk.emptied");
   entry.state.store(ChunkState::free, std::memory_order_release);
   unpin(chunk);
 }
