@@ -65,6 +65,15 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) {
   return lock;
 }
 
+// Holds the fork only while it asks, so that a fork elsewhere never waits for another process.
+Result<std::unique_ptr<LockFile>> LockFile::acquire_waiting(const std::string& path) {
+  for (;;) {
+    Result<std::unique_ptr<LockFile>> lock = acquire(path);
+    if (lock || lock.error().code() != ErrorCode::busy) return lock;
+    ::usleep(1000);
+  }
+}
+
 bool LockFile::is_held(const std::string& path) noexcept {
   const ForkHold hold;
   const int descriptor = open_lock(path.c_str(), O_RDONLY);

@@ -18,6 +18,8 @@ class LockFile final : private ForkSubscriber {
   // Creates the file if needed and takes it without waiting; ErrorCode::busy while somebody else has it,
   // ErrorCode::not_found if the directory is gone (somebody has finished it).
   static Result<std::unique_ptr<LockFile>> acquire(const std::string& path);
+  // The same, but waits for the holder: for locks that are held for moments.
+  static Result<std::unique_ptr<LockFile>> acquire_waiting(const std::string& path);
   // Whether a live process holds the file now. Takes nothing.
   static bool is_held(const std::string& path) noexcept;
 
