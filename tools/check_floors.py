@@ -26,7 +26,7 @@ FLOORS = {
 
 # Where the headers of a library may be seen. The first pattern that matches decides.
 LIBRARIES = [
-    (r"grpc(pp|\+\+)?/", "gRPC", {"src/net/", "src/cli/sink/"}),
+    (r"grpc(pp|\+\+)?/", "the gRPC library", set()),
     (r"nghttp2/", "nghttp2", {"src/cli/sink/"}),
     (r"curl/", "libcurl", {"src/net/"}),
     (r"isa-l(/|\.h)", "ISA-L", {"src/net/", "src/cli/sink/"}),
@@ -52,7 +52,7 @@ def library_problem(path, header):
         if re.match(pattern, header):
             if any(path.startswith(room) for room in rooms):
                 return None
-            allowed = ", ".join(sorted(rooms)) or "the tests"
+            allowed = ", ".join(sorted(rooms)) or "tests/ and bench/"
             return f"{name} may be seen only in {allowed}: put a seam there and include that instead"
     if SYSTEM.match(header):
         return None
