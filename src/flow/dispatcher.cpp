@@ -276,6 +276,22 @@ base::SteadyTime Dispatcher::next_claim_at(base::SteadyTime now, bool some_ready
   return some_ready ? std::min(ask_again_at, now + blocked_poll) : ask_again_at;
 }
 
+DispatcherCounters& DispatcherCounters::operator+=(const DispatcherCounters& other) noexcept {
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    verdicts[i].chunk_count += other.verdicts[i].chunk_count;
+    for (std::size_t s = 0; s < model::signal_count; ++s) verdicts[i].item_count[s] += other.verdicts[i].item_count[s];
+  }
+  for (std::size_t s = 0; s < model::signal_count; ++s) refused_item_count[s] += other.refused_item_count[s];
+  submitted_chunk_count += other.submitted_chunk_count;
+  submitted_bytes += other.submitted_bytes;
+  settled_bytes += other.settled_bytes;
+  ignored_ack_count += other.ignored_ack_count;
+  source_error_count += other.source_error_count;
+  settle_error_count += other.settle_error_count;
+  restart_count += other.restart_count;
+  return *this;
+}
+
 void Dispatcher::publish_in_flight() {
   const std::lock_guard lock(mutex_);
   in_flight_published_ = static_cast<std::uint32_t>(held_count());

@@ -66,6 +66,7 @@ struct DispatcherCounters {
     return verdicts[static_cast<std::size_t>(verdict) - 1];
   }
   [[nodiscard]] PerVerdict& of(model::Verdict verdict) { return verdicts[static_cast<std::size_t>(verdict) - 1]; }
+  DispatcherCounters& operator+=(const DispatcherCounters& other) noexcept;
 };
 
 struct DrainReport {

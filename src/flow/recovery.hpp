@@ -1,0 +1,130 @@
+// Recovery: delivers what nobody tends: the process's own journal, and the journals and pools of dead writers in the state
+// directory. Runs beside the live lane in every process, and alone in `arca recover`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "flow/dead_writer.hpp"
+#include "flow/dead_writer_source.hpp"
+#include "flow/dispatcher.hpp"
+
+namespace arca::flow {
+
+struct RecoveryOptions {
+  std::uint32_t in_flight_max = 2;  // for the own journal and for dead writers, each: the bound of its memory
+  RateLimits limits{.bytes_per_second = 200ULL << 20U};  // for all of recovery together
+  base::Duration scan_interval = std::chrono::seconds(5);
+  base::Duration start_jitter = std::chrono::seconds(1);  // processes that start together don't scan together
+  base::Duration set_aside_time = std::chrono::minutes(1);  // until a writer that could not be read is tried again
+  base::Duration stop_grace = std::chrono::milliseconds(500);  // for the last acks when run() is stopped
+  std::uint32_t adopted_max = 8;  // writers held at a time; one of them is drained
+  BackoffOptions retry;
+  BackoffOptions fault{.initial = std::chrono::milliseconds(100)};
+  std::function<bool()> yields = {};  // see DispatcherOptions
+  std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
+  Random random = {};
+  Report report = {};
+};
+
+struct RecoveryWriter {
+  model::WriterId id;
+  enum class State : std::uint8_t { live, waiting, draining, unreadable } state = State::waiting;
+  model::Backlog backlog;
+  std::string note;  // why it is unreadable, or what is missing
+};
+std::string_view to_string(RecoveryWriter::State state) noexcept;
+
+struct RecoveryStatus {
+  std::vector<RecoveryWriter> writers;  // dead ones that were found
+  model::Backlog own_journal;
+  std::uint64_t finished_writer_count = 0;
+  DispatcherCounters counters;  // over all that was drained
+};
+
+struct RecoveryProgress {
+  std::uint64_t bytes_done = 0, bytes_left = 0;
+  std::uint64_t items_done = 0, items_left = 0;
+  double bytes_per_second = 0;
+  std::optional<base::Duration> time_left;  // unknown while nothing moves
+  std::uint64_t writers_done = 0, writers_left = 0;
+};
+
+struct RecoveryReport {
+  bool complete = false;  // nothing is left, but for what is live or unreadable
+  RecoveryProgress progress;
+  RecoveryStatus status;
+};
+
+// step(), run() and drain_once() belong to one thread; status() is thread-safe, but must not be called from a callback.
+// All that is passed by reference outlives it.
+class Recovery {
+ public:
+  // `own_journal` may be null. `sink` is the Collector's, shared with the live lane.
+  Recovery(Writers& writers, model::ChunkSource* own_journal, model::Sink& sink, os::Clock& clock,
+           RecoveryOptions options);
+  ~Recovery();
+  Recovery(const Recovery&) = delete;
+  Recovery& operator=(const Recovery&) = delete;
+
+  // Does one piece of work and returns when to call again if the doorbell does not ring before.
+  base::SteadyTime step(base::SteadyTime now);
+  void run(const std::stop_token& stop);
+  // Drains all that is there now, then returns; what is under way at the deadline gets stop_grace, and recovery rests
+  // for good. `progress` is called about five times a second and at the end.
+  RecoveryReport drain_once(base::SteadyTime deadline, const std::function<void(const RecoveryProgress&)>& progress,
+                            const std::stop_token& stop = {});
+  // What a drain would find. Takes each dead writer for a moment; settles, sends and removes nothing.
+  Result<RecoveryStatus> dry_run();
+
+  [[nodiscard]] RecoveryStatus status() const;
+
+ private:
+  struct Drain;
+  struct Unreadable {
+    Error error;
+    base::SteadyTime again_at;
+  };
+
+  base::SteadyTime step_locked(base::SteadyTime now);
+  void scan(base::SteadyTime now);
+  void adopt(model::WriterId id, base::SteadyTime now);
+  base::SteadyTime step_writer(Drain& drain, base::SteadyTime now);
+  base::SteadyTime reconcile(Drain& drain, base::SteadyTime now);
+  base::SteadyTime deliver(Drain& drain, base::SteadyTime now);
+  base::SteadyTime finish(Drain& drain, base::SteadyTime now);
+  base::SteadyTime fault(Drain& drain, const Error& error, base::SteadyTime now);
+  void set_aside(model::WriterId id, const Error& error, base::SteadyTime now);
+  void drop_finished();
+  [[nodiscard]] DispatcherOptions dispatcher_options(const std::string& name) const;
+  [[nodiscard]] bool is_idle() const;
+  [[nodiscard]] RecoveryProgress progress_since(base::SteadyTime begin, base::SteadyTime now) const;
+  void stop_all();
+
+  Writers& writers_;
+  model::ChunkSource* own_journal_;
+  model::Sink& sink_;
+  os::Clock& clock_;
+  RecoveryOptions options_;
+  std::shared_ptr<Doorbell> wake_up_ = std::make_shared<Doorbell>();
+  std::shared_ptr<RateLimiter> rate_limiter_;
+
+  mutable std::mutex mutex_;  // protects everything below
+  std::unique_ptr<Dispatcher> own_;
+  std::vector<std::unique_ptr<Drain>> drains_;  // oldest first
+  std::map<model::WriterId, Unreadable> unreadable_;
+  std::optional<base::SteadyTime> scan_at_;
+  bool found_all_ = false;  // the last scan left no dead writer aside for want of room
+  bool scan_failed_ = false;
+  std::uint64_t finished_writer_count_ = 0;
+  DispatcherCounters finished_counters_;
+};
+
+}  // namespace arca::flow
