@@ -43,6 +43,10 @@ elseif(ARCA_BUILD_BENCH AND EXISTS ${CMAKE_SOURCE_DIR}/bench/CMakeLists.txt)
   add_subdirectory(bench)
 endif()
 
+if(ARCA_BUILD_BENCH AND NOT ARCA_SANITIZE AND NOT ARCA_FUZZ)
+  add_subdirectory(bench/suite)
+endif()
+
 # examples/<name>/*.cpp: one program each, linked to the shared library as a user would.
 file(GLOB examples CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/examples/*)
 if(ARCA_BUILD_EXAMPLES AND TARGET arca_shared)

@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""The benchmark suite: Arca beside stock opentelemetry-cpp (BatchSpanProcessor, OTLP/gRPC), in one run.
+
+Both run the same workload (workload.hpp) against the same kind of sink (`arca sink`) on loopback. Rounds of the two
+are interleaved and compared round by round; what is quoted is the median of the rounds' ratios, because machines
+are noisy and drift. Throughput counts only what the sink received; a run that lost spans has no zero-loss rate.
+
+    run.py --build build/release [--quick] [--only NAME,...] [--out build/bench/report.json]
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ARGS = None
+
+
+def binary(name):
+    path = os.path.join(ARGS.build, name)
+    for candidate in (path, os.path.join(ARGS.build, "bench", "suite", name)):
+        if os.path.exists(candidate):
+            return candidate
+    sys.exit(f"{path} is missing: run `make` first")
+
+
+class Sink:
+    """One `arca sink`, cheap enough not to be what is measured."""
+
+    def __init__(self, *options):
+        self.directory = tempfile.mkdtemp(prefix="arca-bench-")
+        self.process = subprocess.Popen(
+            [binary("arca"), "sink", "--grpc-port", "0", "--http-port", "0", "--control-port", "0", *options],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        ports = dict(re.findall(r"(\w+)=(127\.0\.0\.1:\d+)", line))
+        self.grpc, self.control = ports["grpc"], ports["control"]
+
+    def report(self):
+        with urllib.request.urlopen(f"http://{self.control}/report", timeout=20) as answer:
+            return json.load(answer)
+
+    def spans(self):
+        return self.report()["traces"]["items"]
+
+    def behave(self, words):
+        body = json.dumps({"behave": words}).encode()
+        request = urllib.request.Request(f"http://{self.control}/behave", data=body, method="POST")
+        urllib.request.urlopen(request, timeout=20).read()
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def subject(name, endpoint, *options, timeout=300, prefix=()):
+    """Runs a subject to its end and returns the JSON it printed."""
+    state = tempfile.mkdtemp(prefix="arca-bench-state-")
+    try:
+        command = [*prefix, binary(f"subject_{name}"), "--endpoint", endpoint, "--state", state, *map(str, options)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        return json.loads(lines[-1]) if lines else {}
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def rounds(full, quick):
+    return quick if ARGS.quick else full
+
+
+def median(values):
+    return statistics.median(values)
+
+
+REPORT = []
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}"
+
+
+def add(name, value, unit, goal, met, peer_value=None, ratio=None, note=""):
+    row = {"name": name, "value": value, "unit": unit, "peer": "opentelemetry-cpp 1.19 BSP+OTLP" if peer_value is not None
+           else None, "peer_value": peer_value, "ratio": ratio, "goal": goal, "met": bool(met), "note": note,
+           "machine": machine()}
+    REPORT.append(row)
+    text = f"{name:32} {value:>14.4g} {unit:10}"
+    if peer_value is not None:
+        text += f" peer {peer_value:>12.4g}  ratio {ratio:>8.4g}"
+    print(f"{text}  goal {goal}  {'met' if met else 'NOT MET'}  {note}", flush=True)
+
+
+# --- the measurements ---------------------------------------------------------------------------
+
+def caller_cost():
+    pairs = []
+    spans = rounds(400_000, 150_000)
+    with Sink("--track", "none") as sink:
+        for _ in range(rounds(15, 7)):
+            ours = subject("arca", sink.grpc, "--mode", "hot", "--spans", spans)["caller_ns"]
+            peer = subject("stock", sink.grpc, "--mode", "hot", "--spans", spans // 2, "--null-export", "yes")["caller_ns"]
+            pairs.append((ours, peer))
+    value, peer = median([p[0] for p in pairs]), median([p[1] for p in pairs])
+    ratio = median([p[1] / p[0] for p in pairs])
+    spread = f"rounds {len(pairs)}, ours {min(p[0] for p in pairs):.0f}-{max(p[0] for p in pairs):.0f} ns"
+    add("caller_ns", value, "ns/span", "<= 250 and ratio >= 8", value <= 250 and ratio >= 8, peer, ratio, spread)
+
+
+def instructions(name, endpoint, *options):
+    counts = []
+    for spans in (2_000, 12_000):
+        out = tempfile.mktemp(prefix="arca-callgrind-")
+        subject(name, endpoint, "--mode", "instructions", "--spans", spans, *options, timeout=600,
+                prefix=("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no",
+                        "--toggle-collect=bench::counted_loop*", "--separate-threads=no", "-q"))
+        with open(out, encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M)
+        os.unlink(out)
+        counts.append(int(found.group(1)))
+    return (counts[1] - counts[0]) / 10_000
+
+
+def caller_instructions():
+    with Sink("--track", "none") as sink:
+        ours = instructions("arca", sink.grpc)
+        peer = instructions("stock", sink.grpc, "--null-export", "yes")
+    add("caller_instructions", ours, "instr/span", "<= 3000", ours <= 3000, peer, peer / ours, "callgrind, caller only")
+
+
+def caller_mallocs():
+    with Sink("--track", "none") as sink:
+        ours = subject("arca", sink.grpc, "--mode", "mallocs", "--spans", 20_000)["mallocs_per_span"]
+        peer = subject("stock", sink.grpc, "--mode", "mallocs", "--spans", 5_000, "--null-export", "yes")["mallocs_per_span"]
+    add("caller_mallocs", ours, "per span", "0", ours < 0.0005, peer, peer / max(ours, 0.001), "warm thread")
+
+
+def one_run(name, *options, track="none"):
+    with Sink("--track", track) as sink:
+        result = subject(name, sink.grpc, *options)
+        result["received"] = sink.spans()
+        result["sink_cpu_s"] = sink.cpu_seconds()
+    return result
+
+
+def zero_loss_rate_of_stock():
+    """The highest offered rate at which everything that was made arrived."""
+    best = 0
+    for rate in (20_000, 40_000, 60_000, 80_000, 100_000, 120_000, 140_000, 160_000):
+        results = [one_run("stock", "--rate", rate, "--seconds", 3) for _ in range(2)]
+        if any(r["received"] == r["made"] for r in results):
+            good = [r for r in results if r["received"] == r["made"]]
+            best = max(best, median([r["made"] / r["wall_s"] for r in good]))
+        elif rate > best * 1.5:
+            break
+    return best
+
+
+def throughput():
+    peer_rate = zero_loss_rate_of_stock()
+    rates, ratios = [], []
+    ours_cpu, peer_cpu, cpu_ratios = [], [], []
+    for _ in range(rounds(9, 3)):
+        ours = one_run("arca", "--mode", "max", "--seconds", 4)
+        peer = one_run("stock", "--mode", "max", "--seconds", 4)
+        lost = ours["made"] - ours["received"]
+        if lost != 0:
+            print(f"  arca lost {lost} of {ours['made']} (duplicates count as negative)")
+            rates.append(0.0)
+        else:
+            rates.append(ours["received"] / (ours["wall_s"] + ours["drain_s"]))
+        ratios.append(rates[-1] / peer_rate if peer_rate else 0)
+        ours_cpu.append(ours["cpu_s"] / ours["received"] * 1e6)
+        peer_cpu.append(peer["cpu_s"] / max(1, peer["received"]) * 1e6)
+        cpu_ratios.append(peer_cpu[-1] / ours_cpu[-1])
+    value = median(rates)
+    add("zero_loss_spans_per_s", value, "spans/s", ">= 1.5e6 and ratio >= 12", value >= 1.5e6 and median(ratios) >= 12,
+        peer_rate, median(ratios), f"sink on the same {os.cpu_count()} cores; lowest round {min(rates):.4g}")
+    add("client_cpu_s_per_M_saturated", median(ours_cpu), "s/M", "ratio >= 12", median(cpu_ratios) >= 12,
+        median(peer_cpu), median(cpu_ratios), "per received span")
+
+
+def cpu_at_100k():
+    ours_cpu, peer_cpu, ratios = [], [], []
+    for _ in range(rounds(9, 3)):
+        ours = one_run("arca", "--rate", 100_000, "--seconds", 4)
+        peer = one_run("stock", "--rate", 100_000, "--seconds", 4)
+        ours_cpu.append(ours["cpu_s"] / max(1, ours["received"]) * 1e6)
+        peer_cpu.append(peer["cpu_s"] / max(1, peer["received"]) * 1e6)
+        ratios.append(peer_cpu[-1] / ours_cpu[-1])
+    add("client_cpu_s_per_M_100k", median(ours_cpu), "s/M", "ratio >= 6", median(ratios) >= 6, median(peer_cpu),
+        median(ratios), "100,000 spans/s offered; per received span")
+
+
+def outage():
+    seconds = rounds(60, 15)
+    normal = one_run("arca", "--rate", 50_000, "--seconds", 10 if not ARGS.quick else 5)
+    with Sink("--track", "ids") as sink:
+        sink.behave("refuse")
+        state = tempfile.mkdtemp(prefix="arca-bench-state-")
+        process = subprocess.Popen(
+            [binary("subject_arca"), "--endpoint", sink.grpc, "--state", state, "--rate", "50000", "--seconds",
+             str(seconds), "--drain", "120"], stdout=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        sink.behave("ok")
+        returned = time.monotonic()
+        out, _ = process.communicate(timeout=300)
+        result = json.loads(out.splitlines()[-1])
+        taken = time.monotonic() - returned
+        report = sink.report()["traces"]
+        shutil.rmtree(state, ignore_errors=True)
+    lost = result["made"] - report["unique"]
+    add("outage_60s_lost", lost, "spans", "0", lost == 0, note=f"{seconds} s without Collector at 50,000 spans/s, "
+        f"{result['made']} made, {report['duplicates']} came twice, RSS {result['rss_kib'] // 1024} MiB after it")
+    ratio = result["caller_p99_ns"] / max(1, normal["caller_p99_ns"])
+    add("outage_caller_p99_ns", result["caller_p99_ns"], "ns", "<= 2x normal", ratio <= 2,
+        note=f"normal {normal['caller_p99_ns']} ns, {ratio:.2f}x")
+    drain = result["made"] / max(0.001, taken)
+    add("drain_spans_per_s", drain, "spans/s", ">= 3e5", drain >= 3e5, note=f"{taken:.1f} s from the Collector's return")
+
+
+def idle():
+    with Sink("--track", "none") as sink:
+        share = subject("arca", sink.grpc, "--mode", "idle", "--threads", 200, "--seconds", rounds(20, 8))
+    add("idle_cpu_percent", share["idle_cpu_percent"], "% of a core", "<= 0.2", share["idle_cpu_percent"] <= 0.2,
+        note="200 threads that have recorded and now sleep")
+
+
+def freshness():
+    samples = []
+    with Sink("--track", "none") as sink:
+        state = tempfile.mkdtemp(prefix="arca-bench-state-")
+        count = rounds(15, 6)
+        process = subprocess.Popen([binary("subject_arca"), "--endpoint", sink.grpc, "--state", state, "--mode",
+                                    "freshness", "--spans", str(count)], stdout=subprocess.PIPE, text=True)
+        for expected in range(1, count + 1):
+            ended = int(process.stdout.readline().split()[1])
+            while sink.spans() < expected:
+                if time.monotonic_ns() - ended > 10e9:
+                    break
+                time.sleep(0.004)
+            samples.append((time.monotonic_ns() - ended) / 1e6)
+        process.wait(timeout=30)
+        shutil.rmtree(state, ignore_errors=True)
+    worst = max(samples)
+    add("freshness_ms", worst, "ms", "<= schedule delay (1000) + 100", worst <= 1100,
+        note=f"worst of {len(samples)} lone spans, median {median(samples):.0f}")
+
+
+MEASUREMENTS = {"caller_ns": caller_cost, "caller_instructions": caller_instructions, "caller_mallocs": caller_mallocs,
+                "throughput": throughput, "cpu_100k": cpu_at_100k, "outage": outage, "idle": idle,
+                "freshness": freshness}
+
+
+def main():
+    global ARGS
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release", help="directory with the release build")
+    parser.add_argument("--out", default="build/bench/report.json", help="where the JSON goes")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under five minutes")
+    parser.add_argument("--only", help="names of measurements, comma-separated: " + ", ".join(MEASUREMENTS))
+    ARGS = parser.parse_args()
+    wanted = ARGS.only.split(",") if ARGS.only else list(MEASUREMENTS)
+    for name in wanted:
+        if name not in MEASUREMENTS:
+            parser.error(f"there is no measurement {name}")
+    begin = time.monotonic()
+    print(f"machine: {machine()}, load {os.getloadavg()[0]:.1f}", flush=True)
+    for name in wanted:
+        MEASUREMENTS[name]()
+    os.makedirs(os.path.dirname(ARGS.out) or ".", exist_ok=True)
+    with open(ARGS.out, "w", encoding="utf-8") as file:
+        json.dump(REPORT, file, indent=1)
+    missed = [row["name"] for row in REPORT if not row["met"]]
+    print(f"{len(REPORT)} figures in {time.monotonic() - begin:.0f} s, written to {ARGS.out}; "
+          + (f"goals not met: {', '.join(missed)}" if missed else "all goals met"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+// The writer that the crash tests kill: records spans (even threads) and log records (odd threads) as fast as asked,
+// each with the attributes test.stream and test.seq, and writes down what was accepted. It can end itself with
+// SIGKILL at the n-th passing of a named point, and it can fork children that record streams of their own.
+#include <opentelemetry/logs/provider.h>
+#include <opentelemetry/trace/provider.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "arca/telemetry.hpp"
+#include "base/crash_point.hpp"
+#include "crash/oracle_file.hpp"
+
+namespace {
+
+namespace trace = opentelemetry::trace;
+namespace logs = opentelemetry::logs;
+using arca::crash::OracleFile;
+
+struct Options {
+  std::string state, endpoint, oracle, name, point;
+  std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0;
+  std::uint64_t pool = 4U << 20U, journal = 256U << 20U;
+  bool graceful = false;
+};
+
+Options parse(int count, char** words) {
+  Options options;
+  for (int i = 1; i + 1 < count; i += 2) {
+    const std::string key = words[i];
+    const std::string value = words[i + 1];
+    if (key == "--state") options.state = value;
+    else if (key == "--endpoint") options.endpoint = value;
+    else if (key == "--oracle") options.oracle = value;
+    else if (key == "--name") options.name = value;
+    else if (key == "--point") options.point = value;
+    else if (key == "--nth") options.nth = std::stoull(value);
+    else if (key == "--threads") options.threads = std::stoull(value);
+    else if (key == "--records") options.records = std::stoull(value);
+    else if (key == "--pause-every") options.pause_every = std::stoull(value);
+    else if (key == "--children") options.children = std::stoull(value);
+    else if (key == "--pool") options.pool = std::stoull(value);
+    else if (key == "--journal") options.journal = std::stoull(value);
+    else if (key == "--graceful") options.graceful = value == "yes";
+    else { std::fprintf(stderr, "crash_writer: unknown option %s\n", key.c_str()); std::exit(2); }
+  }
+  return options;
+}
+
+// For the hook, which gets nothing but the name of the point.
+const char* armed_point = nullptr;
+std::uint64_t armed_nth = 0;
+OracleFile* oracle_of_hook = nullptr;
+
+void die_at_point(const char* point) noexcept {
+  if (std::strcmp(point, armed_point) != 0) return;
+  if ((*oracle_of_hook)->point_count.fetch_add(1) + 1 == armed_nth) kill(getpid(), SIGKILL);
+}
+
+std::string stream_name(const Options& options, std::uint64_t stream) {
+  return options.name + "." + std::to_string(stream);
+}
+
+void record_spans(const Options& options, OracleFile& oracle, std::uint64_t stream) {
+  const auto tracer = trace::Provider::GetTracerProvider()->GetTracer("crash");
+  const std::string name = stream_name(options, stream);
+  for (std::uint64_t i = 0; i < options.records; ++i) {
+    const auto span = tracer->StartSpan("work");
+    span->SetAttribute("test.stream", name);
+    span->SetAttribute("test.seq", static_cast<std::int64_t>(i));
+    span->End();
+    oracle->accepted[stream].store(i + 1, std::memory_order_release);
+    if (options.pause_every != 0 && i % options.pause_every == 0) usleep(1000);
+  }
+}
+
+void record_logs(const Options& options, OracleFile& oracle, std::uint64_t stream) {
+  const auto logger = logs::Provider::GetLoggerProvider()->GetLogger("crash");
+  const std::string name = stream_name(options, stream);
+  for (std::uint64_t i = 0; i < options.records; ++i) {
+    auto record = logger->CreateLogRecord();
+    record->SetBody("work was done");
+    record->SetSeverity(logs::Severity::kInfo);
+    record->SetAttribute("test.stream", name);
+    record->SetAttribute("test.seq", static_cast<std::int64_t>(i));
+    logger->EmitLogRecord(std::move(record));
+    oracle->accepted[stream].store(i + 1, std::memory_order_release);
+    if (options.pause_every != 0 && i % options.pause_every == 0) usleep(1000);
+  }
+}
+
+// A child records a stream of its own, as a pre-forking server's worker does, and ends well.
+pid_t start_child(const Options& options, OracleFile& oracle, arca::Telemetry& telemetry, std::uint64_t stream) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  Options mine = options;
+  mine.records = 500;
+  mine.pause_every = 100;
+  record_spans(mine, oracle, stream);
+  telemetry.shutdown(std::chrono::seconds(3));
+  _exit(0);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const Options options = parse(count, words);
+  OracleFile oracle(options.oracle);
+  if (!options.point.empty()) {
+    armed_point = options.point.c_str();
+    armed_nth = options.nth;
+    oracle_of_hook = &oracle;
+    arca::base::crash_hook.store(&die_at_point);
+  }
+  arca::Config config;
+  config.service_name = "crash-writer";
+  config.state_directory = options.state;
+  config.otlp.endpoint = "http://" + options.endpoint;
+  config.schedule_delay = std::chrono::milliseconds(20);
+  config.recovery.scan_interval = std::chrono::milliseconds(100);
+  config.pool_size = options.pool;
+  config.journal_size = options.journal;
+  config.self_metrics = false;
+  auto telemetry = arca::Telemetry::start(config);
+  if (!telemetry) {
+    std::fprintf(stderr, "crash_writer: %s\n", telemetry.error().message().c_str());
+    return 1;
+  }
+  oracle->started.store(1);
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < options.threads; ++t) {
+    threads.emplace_back([&, t] {
+      if (t % 2 == 0) record_spans(options, oracle, t);
+      else record_logs(options, oracle, t);
+    });
+  }
+  std::vector<pid_t> children;
+  for (std::uint64_t c = 0; c < options.children; ++c) {
+    children.push_back(start_child(options, oracle, **telemetry, options.threads + c));
+    usleep(2000);
+  }
+  for (auto& thread : threads) thread.join();
+  for (const pid_t child : children) waitpid(child, nullptr, 0);
+  if (!options.graceful) {
+    for (;;) pause();  // until killed
+  }
+  telemetry->reset();
+  return 0;
+}
