@@ -28,13 +28,17 @@ if(ARCA_BUILD_TESTS AND support_sources)
 endif()
 
 # Tests of one folder: all its *.cpp in one program, arca_<name>_tests, run by ctest case by case with the label <name>.
-# Folders that start processes get a longer time limit.
+# Folders that start processes get a longer time limit. A second call adds what is linked.
 function(arca_tests name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
   if(name STREQUAL support)
     list(FILTER sources INCLUDE REGEX "_test\\.cpp$")
   endif()
   if(NOT sources OR NOT ARCA_BUILD_TESTS)
+    return()
+  endif()
+  if(TARGET arca_${name}_tests)
+    target_link_libraries(arca_${name}_tests PRIVATE ${ARGN})
     return()
   endif()
   set(timeout 120)
