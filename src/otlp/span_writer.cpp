@@ -60,7 +60,7 @@ void SpanWriter::replace_field(std::size_t& known, std::uint8_t tag, std::string
 }
 
 bool SpanWriter::begin_child(std::uint8_t tag, std::size_t size, std::size_t attribute_count_max) noexcept {
-  if (!out_.reserve(1 + child_length_size + size)) return false;
+  if (out_.failed() || !out_.reserve(1 + child_length_size + size)) return false;
   out_.put_tag(tag);
   out_.skip(child_length_size);
   child_body_ = out_.offset();
