@@ -38,7 +38,7 @@ class Sink:
     def __init__(self, *options):
         self.directory = tempfile.mkdtemp(prefix="arca-bench-")
         self.process = subprocess.Popen(
-            [binary("arca"), "sink", "--grpc-port", "0", "--http-port", "0", "--control-port", "0", *options],
+            [binary("arca"), "sink", "--grpc-port", "0", "--http-port", "0", "--control-port", "0", "--quiet", *options],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         ports = dict(re.findall(r"(\w+)=(127\.0\.0\.1:\d+)", line))
@@ -49,7 +49,7 @@ class Sink:
             return json.load(answer)
 
     def spans(self):
-        return self.report()["traces"]["items"]
+        return self.report()["signals"]["traces"]["items"]
 
     def behave(self, words):
         body = json.dumps({"behave": words}).encode()
@@ -235,7 +235,7 @@ def outage():
         out, _ = process.communicate(timeout=300)
         result = json.loads(out.splitlines()[-1])
         taken = time.monotonic() - returned
-        report = sink.report()["traces"]
+        report = sink.report()["signals"]["traces"]
         shutil.rmtree(state, ignore_errors=True)
     lost = result["made"] - report["unique"]
     add("outage_60s_lost", lost, "spans", "0", lost == 0, note=f"{seconds} s without Collector at 50,000 spans/s, "

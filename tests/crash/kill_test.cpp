@@ -1,0 +1,104 @@
+// Killed with SIGKILL, at random and at every named point, in recovery too: what was accepted arrives, and what comes
+// twice carries the same chunk id. ARCA_CRASH_TRIALS sets the number of random trials (200; the soak asks for 10,000).
+#include <gtest/gtest.h>
+
+#include "crash/crash_harness.hpp"
+
+namespace arca::crash {
+namespace {
+
+std::uint64_t trial_count(std::uint64_t share_of_200) {
+  const char* given = std::getenv("ARCA_CRASH_TRIALS");
+  const std::uint64_t all = given != nullptr ? std::strtoull(given, nullptr, 10) : 200;
+  return std::max<std::uint64_t>(1, all * share_of_200 / 200);
+}
+
+// Duplicates are told apart from new data by their chunk id: none may come in a chunk with another id.
+void expect_named_duplicates(Harness& harness, const Tally& tally) {
+  if (tally.duplicates != 0) {
+    EXPECT_GT(harness.sink().report()["chunks"]["duplicates"].get<std::uint64_t>(), 0U);
+  }
+}
+
+TEST(Kill, AtRandomMomentsLosesNothing) {
+  Harness harness;
+  for (std::uint64_t i = 0; i < trial_count(120); ++i) {
+    Trial trial;
+    trial.threads = 1 + harness.random()() % 4;
+    harness.run(trial);
+  }
+  harness.recover();
+  const Tally tally = harness.judge();
+  EXPECT_EQ(tally.missing, 0U);
+  EXPECT_GT(tally.accepted, 100 * tally.trials);  // or the test proves nothing
+  expect_named_duplicates(harness, tally);
+}
+
+TEST(Kill, WhileTheCollectorIsAwayLosesNothing) {
+  Harness harness({}, true);
+  for (std::uint64_t i = 0; i < trial_count(40); ++i) {
+    Trial trial;
+    trial.pause_every = 500;
+    trial.more = {"--pool", "1048576"};  // small: the journal has to take most of it
+    harness.run(trial);
+  }
+  harness.sink().behave("ok");
+  harness.recover();
+  const Tally tally = harness.judge();
+  EXPECT_EQ(tally.missing, 0U);
+  EXPECT_EQ(tally.duplicates, 0U);  // nothing was ever sent before
+}
+
+TEST(Kill, WhileTheCollectorFlapsLosesNothing) {
+  Harness harness({"--schedule", "0s ok; 300ms refuse; 600ms grpc unavailable ratio=0.7; 900ms close ratio=0.5; 1200ms repeat"});
+  for (std::uint64_t i = 0; i < trial_count(40); ++i) harness.run({});
+  harness.sink().behave("ok");
+  harness.recover();
+  EXPECT_EQ(harness.judge().missing, 0U);
+}
+
+// Places in the pool and the journal where a crash is most awkward. A point that is never reached is a failure: the
+// test would prove nothing.
+class KillAtPoint : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(KillAtPoint, LosesNothingAlsoTwiceInARow) {
+  const std::string point = GetParam();
+  const bool journal = point.starts_with("journal.") || point.starts_with("spill.");
+  Harness harness({}, journal);
+  for (const std::uint64_t nth : {1U, 2U, 7U}) {
+    Trial trial;
+    trial.point = point;
+    trial.nth = nth;
+    trial.threads = 3;
+    trial.pause_every = journal ? 5000 : 200;
+    if (journal) trial.more = {"--pool", "1048576"};
+    EXPECT_TRUE(harness.run(trial)) << point << " was not reached " << nth << " times";
+    Trial again = trial;  // the next one dies in the middle of recovering the last one, or soon after
+    again.nth = 1;
+    harness.run(again);
+  }
+  harness.sink().behave("ok");
+  harness.recover();
+  EXPECT_EQ(harness.judge().missing, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pool, KillAtPoint,
+                         ::testing::Values("pool.range.sealed", "pool.border.half_written", "pool.verdict.marked",
+                                           "pool.verdict.counted", "pool.chunk.counted", "pool.chunk.emptied",
+                                           "pool.chunk.before_open", "pool.chunk.detached"));
+
+TEST(Fork, ChildrenAndParentKilledLoseAndRepeatNothing) {
+  Harness harness;
+  for (std::uint64_t i = 0; i < trial_count(10); ++i) {
+    Trial trial;
+    trial.children = 3;
+    trial.kill_after_us_max = 200'000;
+    harness.run(trial);
+  }
+  harness.recover();
+  const Tally tally = harness.judge();
+  EXPECT_EQ(tally.missing, 0U);
+}
+
+}  // namespace
+}  // namespace arca::crash
