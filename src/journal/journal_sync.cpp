@@ -128,7 +128,7 @@ Result<void> Journal::State::rescue_record_locked(SegmentReader& reader, std::ui
     return {};
   }
   const std::array<base::Bytes, 1> slice{base::Bytes(payload)};
-  if (const auto room = writer_->ensure_room(record_size(payload.size()), reserve_locked(), options_.size_max); !room) {
+  if (const auto room = writer_->ensure_room(record_size(payload.size()), reserve_locked(), 0); !room) {
     return failure(room.error());
   }
   const Result<ChunkPlace> place = write_locked(copy, slice);

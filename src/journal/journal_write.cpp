@@ -101,7 +101,8 @@ Result<void> Journal::State::make_room_locked(std::uint64_t record_bytes) {
     if (const Result<void> begun = begin_segment_locked(); !begun) return begun;
   }
   const std::uint64_t others = size_locked() - writer_->allocated_size();
-  return writer_->ensure_room(record_bytes, reserve_locked() + record_header_size, options_.size_max - others);
+  const std::uint64_t size_limit = std::min(options_.size_max - others, options_.segment_size);
+  return writer_->ensure_room(record_bytes, reserve_locked() + record_header_size, size_limit);
 }
 
 // Requires writer_. A device that refuses to write does not get a second chance with this segment.
