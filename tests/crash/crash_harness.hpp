@@ -93,7 +93,13 @@ class Harness {
       for (std::uint64_t s = 0; s < trial.threads + trial.children; ++s) {
         const bool is_log = s < trial.threads && s % 2 == 1;
         const std::uint64_t accepted = (*oracles_[i])->accepted[s].load();
-        const auto seen = sink_.stream(is_log ? "logs" : "traces", trial.name + "." + std::to_string(s), accepted);
+        const std::string stream = trial.name + "." + std::to_string(s);
+        nlohmann::json seen;
+        // A forked child may outlive the writer by a moment and deliver its own records.
+        support::wait_until([&] {
+          seen = sink_.stream(is_log ? "logs" : "traces", stream, accepted);
+          return seen["missing_count"].get<std::uint64_t>() == 0;
+        }, std::chrono::seconds(trial.children != 0 ? 10 : 1));
         tally_.accepted += accepted;
         tally_.duplicates += seen["duplicates"].get<std::uint64_t>();
         if (accepted == 0) continue;
