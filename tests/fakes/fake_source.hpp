@@ -121,6 +121,11 @@ class FakeSource final : public model::ChunkSource {
     const std::lock_guard lock(mutex_);
     return entries_.contains(id);
   }
+  [[nodiscard]] bool contains_unsettled(const model::ChunkId& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    return found != entries_.end() && !found->second.settlement;
+  }
   [[nodiscard]] bool holds(model::Signal signal) const {
     const std::lock_guard lock(mutex_);
     return std::any_of(entries_.begin(), entries_.end(), [signal](const auto& each) {
