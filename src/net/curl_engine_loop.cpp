@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "net/curl_engine_state.hpp"
 #include "os/log.hpp"
@@ -29,21 +30,24 @@ void CurlEngine::State::run() noexcept {
 }
 
 void CurlEngine::State::step() {
-  take_inbox();
+  const bool may_wait = work();
+  for (auto& exchange : std::exchange(finished_, {})) deliver(std::move(exchange));
+  if (may_wait) curl_multi_poll(multi_, nullptr, 0, wait_ms(), nullptr);
+}
+
+bool CurlEngine::State::work() {
+  const std::scoped_lock inside_libcurl(step_mutex_);
+  const bool stopping = take_inbox();
   admit_waiting();
   int running = 0;
   curl_multi_perform(multi_, &running);
   collect_finished();
   end_overdue();
-  if (!waiting_.empty() && opener_ == nullptr) return;  // someone can be admitted now
-  {
-    const std::scoped_lock lock(mutex_);
-    if (inbox_.stop || !inbox_.requests.empty()) return;
-  }
-  curl_multi_poll(multi_, nullptr, 0, wait_ms(), nullptr);
+  const bool can_admit = !waiting_.empty() && !(gate_first_connection_ && opener_ != nullptr);
+  return !can_admit && !stopping;
 }
 
-void CurlEngine::State::take_inbox() {
+bool CurlEngine::State::take_inbox() {
   Inbox taken;
   {
     const std::scoped_lock lock(mutex_);
@@ -54,6 +58,7 @@ void CurlEngine::State::take_inbox() {
   for (auto& exchange : taken.requests) waiting_.push_back(std::move(exchange));
   if (taken.cancel) end_all("cancelled");
   if (taken.stop) end_all("the transport was shut down");
+  return taken.stop;
 }
 
 // With an old libcurl only the exchange that opens the HTTP/2 connection may ask for prior knowledge, and all
@@ -69,7 +74,7 @@ void CurlEngine::State::admit_waiting() {
     long version = CURL_HTTP_VERSION_1_1;
     if (options_.http2) version = options_.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
     if (gate_first_connection_) {
-      const bool opens = open_socket_count_ == 0 || exchange->wanted_connection;
+      const bool opens = open_socket_count_ == 0 || exchange->attempt_count + 1 >= attempts_max;
       exchange->may_open_connection = opens;
       if (opens) opener_ = exchange.get();
       if (!opens) version = CURL_HTTP_VERSION_2_0;
@@ -80,7 +85,7 @@ void CurlEngine::State::admit_waiting() {
     }
     if (opener_ == exchange.get()) opener_ = nullptr;
     exchange->answer.error = "libcurl has no memory for the request";
-    deliver(std::move(exchange));
+    finished_.push_back(std::move(exchange));
   }
 }
 
@@ -135,7 +140,7 @@ void CurlEngine::State::end_overdue() {
     auto exchange = std::move(waiting_[i]);
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     exchange->conclude(CURLE_OPERATION_TIMEDOUT, "no connection in time", options_);
-    deliver(std::move(exchange));
+    finished_.push_back(std::move(exchange));
   }
 }
 
@@ -145,7 +150,7 @@ void CurlEngine::State::end_all(std::string_view why) {
     auto exchange = std::move(waiting_.front());
     waiting_.pop_front();
     exchange->conclude(CURLE_ABORTED_BY_CALLBACK, why, options_);
-    deliver(std::move(exchange));
+    finished_.push_back(std::move(exchange));
   }
 }
 
@@ -155,7 +160,8 @@ void CurlEngine::State::finish(std::size_t index, CURLcode code, std::string_vie
   if (opener_ == exchange.get()) opener_ = nullptr;
   exchange->conclude(code, why, options_);
   curl_multi_remove_handle(multi_, exchange->easy);
-  deliver(std::move(exchange));
+  exchange->release_handle();
+  finished_.push_back(std::move(exchange));
 }
 
 int CurlEngine::State::wait_ms() const noexcept {

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "os/log.hpp"
 #include "os/thread.hpp"
@@ -32,13 +34,16 @@ CurlEngine::State::State(EngineOptions options, os::Clock& clock)
       clock_(clock),
       born_in_(os::fork_generation()),
       gate_first_connection_(prior_knowledge_only_when_new(options_)) {
-  for (auto& socket : sockets_) socket.store(CURL_SOCKET_BAD, std::memory_order_relaxed);
+  sockets_.fill(CURL_SOCKET_BAD);
   os::subscribe_to_fork(*this);
 }
 
 CurlEngine::State::~State() {
+  {
+    const std::scoped_lock inside_libcurl(step_mutex_);
+    if (multi_ != nullptr) curl_multi_cleanup(multi_);
+  }
   os::unsubscribe_from_fork(*this);
-  if (multi_ != nullptr) curl_multi_cleanup(multi_);
 }
 
 void CurlEngine::State::start(EngineRequest request, Done done) noexcept {
@@ -116,39 +121,42 @@ curl_socket_t CurlEngine::State::open_socket(Exchange& exchange, const curl_sock
     exchange.wanted_connection = true;
     return CURL_SOCKET_BAD;
   }
-  const os::ForkHold no_fork_between_socket_and_table;
   const int made = ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
   if (made < 0) return CURL_SOCKET_BAD;
   ++open_socket_count_;
-  for (auto& slot : sockets_) {
-    if (slot.load(std::memory_order_relaxed) != CURL_SOCKET_BAD) continue;
-    slot.store(made, std::memory_order_relaxed);
-    break;
-  }
+  const auto free_slot = std::find(sockets_.begin(), sockets_.end(), CURL_SOCKET_BAD);
+  if (free_slot != sockets_.end()) *free_slot = made;
   return made;
 }
 
 int CurlEngine::State::close_socket(curl_socket_t socket) noexcept {
-  const os::ForkHold no_fork_between_table_and_close;
   if (open_socket_count_ > 0) --open_socket_count_;
-  for (auto& slot : sockets_)
-    if (slot.load(std::memory_order_relaxed) == socket) slot.store(CURL_SOCKET_BAD, std::memory_order_relaxed);
+  std::replace(sockets_.begin(), sockets_.end(), socket, CURL_SOCKET_BAD);
   return ::close(socket);
 }
 
+void CurlEngine::State::prepare_fork() noexcept {
+  if (is_inherited()) return;
+  step_mutex_.lock();
+  mutex_.lock();
+}
+
+void CurlEngine::State::after_fork_in_parent() noexcept {
+  if (is_inherited()) return;
+  mutex_.unlock();
+  step_mutex_.unlock();
+}
+
 void CurlEngine::State::after_fork_in_child() noexcept {
-  for (auto& slot : sockets_) {
+  for (auto& socket : sockets_) {
     // Forgotten at once: the number may name something else when this child forks in its turn.
-    const curl_socket_t socket = slot.exchange(CURL_SOCKET_BAD, std::memory_order_relaxed);
-    if (socket != CURL_SOCKET_BAD) ::close(socket);
+    if (socket != CURL_SOCKET_BAD) ::close(std::exchange(socket, CURL_SOCKET_BAD));
   }
 }
 
 void CurlEngine::State::drop_connections() noexcept {
-  for (auto& slot : sockets_) {
-    const curl_socket_t socket = slot.load(std::memory_order_relaxed);
+  for (const curl_socket_t socket : sockets_)
     if (socket != CURL_SOCKET_BAD) ::shutdown(socket, SHUT_RDWR);
-  }
 }
 
 }  // namespace arca::net

@@ -4,13 +4,10 @@
 #include <curl/curl.h>
 
 #include <array>
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,8 +29,12 @@ class CurlEngine::State final : public os::ForkSubscriber {
   void cancel_all() noexcept;
   void stop() noexcept;
 
-  // A forked child closes its copies of the sockets, so that the parent's close is seen by the peer. Nothing is
-  // written to them. The table is atomics only, because the engine's thread may have been anywhere.
+  // A fork waits until the engine's thread is outside libcurl: below it lie locks (of libcurl's initialisation, of
+  // OpenSSL) that would stay taken in the child for ever. The child closes its copies of the sockets, so that
+  // the peer sees when the parent closes; nothing is written to them. An engine that the forking process itself has
+  // inherited takes no part.
+  void prepare_fork() noexcept override;
+  void after_fork_in_parent() noexcept override;
   void after_fork_in_child() noexcept override;
 
   // Called by libcurl, through Exchange.
@@ -53,14 +54,15 @@ class CurlEngine::State final : public os::ForkSubscriber {
   bool ensure_thread(std::string& why);  // requires mutex_
   void run() noexcept;
   void step();
-  void take_inbox();
+  bool work();  // the part of a step under step_mutex_; whether there is reason to wait afterwards
+  bool take_inbox();  // whether the engine is to stop
   void admit_waiting();
   void begin(std::unique_ptr<Exchange> exchange);
   void collect_finished();
   void end_overdue();
   void end_all(std::string_view why);
   void finish(std::size_t index, CURLcode code, std::string_view why);
-  void deliver(std::unique_ptr<Exchange> exchange) noexcept;
+  static void deliver(std::unique_ptr<Exchange> exchange) noexcept;
   void drop_connections() noexcept;
   [[nodiscard]] int wait_ms() const noexcept;
   [[nodiscard]] std::size_t index_of(const CURL* easy) const noexcept;
@@ -70,18 +72,20 @@ class CurlEngine::State final : public os::ForkSubscriber {
   const std::uint64_t born_in_;
   const bool gate_first_connection_;  // see admit_waiting
 
-  std::mutex mutex_;
+  std::mutex step_mutex_;  // held by the engine's thread inside libcurl, but not while it waits or calls back
+  std::mutex mutex_;       // taken after step_mutex_
   Inbox inbox_;
   CURLM* multi_ = nullptr;
 
   // The engine's thread only.
   std::vector<std::unique_ptr<Exchange>> active_;
+  std::vector<std::unique_ptr<Exchange>> finished_;  // to be called back outside the locks
   std::deque<std::unique_ptr<Exchange>> waiting_;
   const Exchange* opener_ = nullptr;  // the exchange that opens the connection for all
   base::SteadyTime last_progress_at_{};
 
   static constexpr std::size_t sockets_max = 64;
-  std::array<std::atomic<curl_socket_t>, sockets_max> sockets_;
+  std::array<curl_socket_t, sockets_max> sockets_;
   std::size_t open_socket_count_ = 0;
 
   std::jthread thread_;  // last: dies first

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
+#include <utility>
 
 #include "net/curl_engine_state.hpp"
 
@@ -37,11 +39,21 @@ std::string tls_trouble(CURLcode code, std::string_view text, const TlsOptions& 
   }
 }
 
+// Errors of a connection that stood: whatever libcurl believes it has sent, some of it may have arrived.
+bool breaks_a_connection(CURLcode code) noexcept {
+  return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
+         code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE || code == CURLE_WEIRD_SERVER_REPLY;
+}
+
 }  // namespace
 
 Exchange::~Exchange() {
-  if (easy != nullptr) curl_easy_cleanup(easy);
+  release_handle();
   curl_slist_free_all(header_lines_);
+}
+
+void Exchange::release_handle() noexcept {
+  if (easy != nullptr) curl_easy_cleanup(std::exchange(easy, nullptr));
 }
 
 void Exchange::add_header_line(const std::string& name, const std::string& value) {
@@ -116,7 +128,7 @@ void Exchange::set_tls(const TlsOptions& tls) {
 void Exchange::conclude(CURLcode code, std::string_view why, const EngineOptions& options) {
   long request_size = 0;
   if (easy != nullptr) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
-  answer.request_began = answer.request_began || request_size > 0 || sent_ > 0;
+  answer.request_began = answer.request_began || request_size > 0 || sent_ > 0 || breaks_a_connection(code);
   answer.complete = code == CURLE_OK && why.empty();
   if (answer.complete) return;
   if (!why.empty()) {
@@ -124,7 +136,10 @@ void Exchange::conclude(CURLcode code, std::string_view why, const EngineOptions
   } else if (headers_too_large_) {
     answer.error = fmt::format("the answer has more than {} bytes of headers", answer_header_bytes_max);
   } else {
-    const std::string_view text = error_text_[0] != 0 ? error_text_.data() : curl_easy_strerror(code);
+    std::string text = error_text_[0] != 0 ? error_text_.data() : curl_easy_strerror(code);
+    long os_error = 0;
+    if (code == CURLE_COULDNT_CONNECT && easy != nullptr) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+    if (os_error != 0) text += ": " + std::generic_category().message(static_cast<int>(os_error));
     answer.error = fmt::format("{}: {}", options.url, tls_trouble(code, text, options.tls_options));
   }
 }

@@ -25,6 +25,9 @@ class Exchange {
   // Completes `answer` from what libcurl says.
   void conclude(CURLcode code, std::string_view why, const EngineOptions& options);
 
+  // Requires that the handle is in no multi handle any more.
+  void release_handle() noexcept;
+
   EngineRequest request;
   CurlEngine::Done done;
   base::SteadyTime deadline;

@@ -6,8 +6,7 @@
 #include "fakes/answers.hpp"
 #include "fakes/grpc_server.hpp"
 #include "fakes/raw_server.hpp"
-#include "net/grpc_transport.hpp"
-#include "net/http_transport.hpp"
+#include "net/transports.hpp"
 
 namespace arca::net {
 namespace {
@@ -19,29 +18,6 @@ using fakes::GrpcCall;
 using fakes::GrpcServer;
 using fakes::RawConnection;
 using fakes::RawServer;
-
-os::SystemClock system_clock_;
-constexpr const char* method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-
-model::Payload payload_of(std::string_view text) { return model::Payload::copy_of(base::as_bytes(text)); }
-std::string text_of(const std::vector<std::byte>& bytes) { return std::string(base::as_text(bytes)); }
-
-std::unique_ptr<GrpcTransport> grpc_to(const std::string& target, bool gzip = false) {
-  TransportOptions options;
-  options.target = target;
-  options.path = method;
-  options.gzip = gzip;
-  options.user_agent = "arca/test";
-  return std::move(GrpcTransport::create(options, system_clock_).value());
-}
-
-std::unique_ptr<HttpTransport> http_to(const std::string& url, bool gzip = false) {
-  TransportOptions options;
-  options.target = url;
-  options.gzip = gzip;
-  options.user_agent = "arca/test";
-  return std::move(HttpTransport::create(options, system_clock_).value());
-}
 
 TEST(GrpcTransport, AnAnsweredCallCarriesStatusAndMessage) {
   GrpcCall seen;
@@ -110,6 +86,171 @@ TEST(HttpTransport, AThousandRequestsShareAFewConnections) {
     for (const auto& response : answers.wait(4)) ASSERT_EQ(response.status, 200) << response.message;
   }
   EXPECT_LE(server.connection_count(), 4);
+}
+
+
+TEST(GrpcTransport, EveryStatusArrivesWithMessageAndDetails) {
+  int status = 0;
+  GrpcServer server([&](const GrpcCall&) {
+    GrpcAnswer answer;
+    answer.status = status;
+    answer.message = "100 % \n odd \xC3\xA9";
+    answer.details = std::string("\x08\x0E\x00\xFF", 4);
+    return answer;
+  });
+  auto transport = grpc_to(server.host_and_port());
+  for (status = 1; status <= 16; ++status) {
+    const Response response = ask(*transport, payload_of("x"));
+    EXPECT_EQ(response.outcome, Outcome::answered);
+    EXPECT_EQ(response.status, status);
+    EXPECT_EQ(response.message, "100 % \n odd \xC3\xA9");
+    EXPECT_EQ(text_of(response.grpc_status_details), std::string("\x08\x0E\x00\xFF", 4));
+  }
+}
+
+TEST(GrpcTransport, EightMegabytesArriveIntactWithAndWithoutGzip) {
+  std::string big;
+  for (int i = 0; big.size() < (8U << 20U); ++i) big += "span " + std::to_string(i) + ";";
+  std::string seen;
+  GrpcServer server([&](const GrpcCall& call) {
+    seen = call.request;
+    return GrpcAnswer{};
+  });
+  for (const bool gzip : {false, true}) {
+    seen.clear();
+    auto transport = grpc_to(server.host_and_port(), gzip);
+    const Response response = ask(*transport, payload_of(big));
+    EXPECT_EQ(response.status, 0) << response.message;
+    EXPECT_EQ(response.outcome, Outcome::answered) << response.message;
+    EXPECT_TRUE(seen == big) << "gzip: " << gzip;
+  }
+}
+
+TEST(GrpcTransport, SlicesArriveAsOneMessage) {
+  std::string seen;
+  GrpcServer server([&](const GrpcCall& call) {
+    seen = call.request;
+    return GrpcAnswer{};
+  });
+  const std::vector<base::Bytes> slices{base::as_bytes("one,"), {}, base::as_bytes("two,"), base::as_bytes("three")};
+  for (const bool gzip : {false, true}) {
+    auto transport = grpc_to(server.host_and_port(), gzip);
+    ask(*transport, model::Payload::borrow(slices, nullptr));
+    EXPECT_EQ(seen, "one,two,three");
+  }
+}
+
+TEST(GrpcTransport, TheServerMayRestartBetweenRequests) {
+  int port = 0;
+  std::unique_ptr<GrpcTransport> transport;
+  for (int i = 0; i < 4; ++i) {
+    GrpcServer server([](const GrpcCall&) { return GrpcAnswer{}; }, nullptr, port);
+    if (i == 0) {
+      port = server.port();
+      transport = grpc_to(server.host_and_port());
+    }
+    Answers answers;
+    for (int k = 0; k < 4; ++k) transport->send(payload_of("x"), {}, std::chrono::seconds(5), answers.take());
+    for (const auto& response : answers.wait(4)) {
+      EXPECT_EQ(response.outcome, Outcome::answered) << i << ": " << response.message;
+      EXPECT_EQ(response.status, 0);
+    }
+  }
+}
+
+TEST(GrpcTransport, SilenceEndsWithinTheTimeOutAndDoesNotPoisonTheNextRequest) {
+  RawServer black_hole([&](RawConnection& connection) { connection.stay_silent(); });
+  auto transport = grpc_to(black_hole.host_and_port());
+  const auto before = std::chrono::steady_clock::now();
+  const Response response = ask(*transport, payload_of("x"), std::chrono::milliseconds(500));
+  const auto took = std::chrono::steady_clock::now() - before;
+  EXPECT_EQ(response.outcome, Outcome::no_answer);
+  EXPECT_GE(took, std::chrono::milliseconds(495));
+  EXPECT_LE(took, std::chrono::milliseconds(600));
+  EXPECT_NE(response.message.find("no answer within"), std::string::npos) << response.message;
+  ask(*transport, payload_of("x"), std::chrono::milliseconds(300));
+  EXPECT_EQ(black_hole.connection_count(), 2) << "the second request went into the same black hole";
+}
+
+TEST(GrpcTransport, ARudePeerIsNoAnswer) {
+  RawServer resets([](RawConnection& connection) {
+    connection.read_exactly(64);
+    connection.reset();
+  });
+  RawServer rubbish([](RawConnection& connection) {
+    connection.read_exactly(24);
+    connection.write(std::string(4096, '\xFF'));
+    connection.stay_silent();
+  });
+  for (const RawServer* server : {&resets, &rubbish}) {
+    auto transport = grpc_to(server->host_and_port());
+    const Response response = ask(*transport, payload_of(std::string(100000, 'x')), std::chrono::seconds(3));
+    EXPECT_EQ(response.outcome, Outcome::no_answer) << response.message;
+    EXPECT_FALSE(response.message.empty());
+  }
+}
+
+TEST(Transport, ARefusedPortIsNotSent) {
+  int port = 0;
+  { port = RawServer([](RawConnection&) {}).port(); }
+  const std::string target = "127.0.0.1:" + std::to_string(port);
+  EXPECT_EQ(ask(*grpc_to(target), payload_of("x")).outcome, Outcome::not_sent);
+  const Response response = ask(*http_to("http://" + target + "/"), payload_of("x"));
+  EXPECT_EQ(response.outcome, Outcome::not_sent);
+  EXPECT_NE(response.message.find("refused"), std::string::npos) << response.message;
+}
+
+TEST(Transport, AnUnknownHostIsNotSent) {
+  const auto limit = std::chrono::milliseconds(2000);
+  EXPECT_EQ(ask(*grpc_to("no-such-host.invalid:4317"), payload_of("x"), limit).outcome, Outcome::not_sent);
+  EXPECT_EQ(ask(*http_to("http://no-such-host.invalid:4318/"), payload_of("x"), limit).outcome, Outcome::not_sent);
+}
+
+TEST(Transport, CancelAllEndsWhatIsUnderWay) {
+  RawServer black_hole([](RawConnection& connection) { connection.stay_silent(); });
+  std::unique_ptr<Transport> transports[] = {grpc_to(black_hole.host_and_port()), http_to(black_hole.url())};
+  for (auto& transport : transports) {
+    Answers answers;
+    for (int i = 0; i < 4; ++i) transport->send(payload_of("x"), {}, std::chrono::seconds(30), answers.take());
+    transport->cancel_all();
+    const auto all = answers.wait(4, std::chrono::seconds(2));
+    ASSERT_EQ(all.size(), 4U);
+    for (const auto& response : all) EXPECT_NE(response.outcome, Outcome::answered);
+  }
+}
+
+TEST(Transport, TheDestructorEndsWhatIsUnderWay) {
+  RawServer black_hole([](RawConnection& connection) { connection.stay_silent(); });
+  for (const bool http : {false, true}) {
+    Answers answers;
+    const auto before = std::chrono::steady_clock::now();
+    {
+      std::unique_ptr<Transport> transport;
+      if (http) transport = http_to(black_hole.url());
+      else transport = grpc_to(black_hole.host_and_port());
+      for (int i = 0; i < 4; ++i) transport->send(payload_of("x"), {}, std::chrono::seconds(30), answers.take());
+    }
+    EXPECT_EQ(answers.wait(4, std::chrono::milliseconds(0)).size(), 4U);
+    EXPECT_LE(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
+  }
+}
+
+TEST(Transport, OptionsThatCannotWorkAreRefusedWithAReason) {
+  TransportOptions options;
+  options.target = "http://x";
+  options.path = method;
+  EXPECT_FALSE(GrpcTransport::create(options, test_clock()).has_value());
+  options.target = "x:1";
+  EXPECT_FALSE(HttpTransport::create(options, test_clock()).has_value());
+  options.headers = {{"name", "a\r\nb: c"}};
+  const auto split_line = GrpcTransport::create(options, test_clock());
+  ASSERT_FALSE(split_line.has_value());
+  EXPECT_NE(split_line.error().message().find("'name'"), std::string::npos);
+  options.headers = {{"na me", "x"}};
+  EXPECT_FALSE(GrpcTransport::create(options, test_clock()).has_value());
+  options.headers.clear();
+  options.tls_options.client_cert_file = "/tmp/cert.pem";
+  EXPECT_FALSE(GrpcTransport::create(options, test_clock()).has_value());
 }
 
 }  // namespace
