@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -16,6 +16,14 @@ struct Route {
   std::atomic<std::uint32_t> in_flight{0};
 
   [[nodiscard]] bool has_window() const noexcept { return in_flight.load(std::memory_order_acquire) < in_flight_max; }
+};
+
+// One chunk on its way through one route.
+struct Delivery {
+  std::size_t route = 0;
+  model::AckCallback done;
+  model::Chunk chunk;  // for the next tier; empty on the Collector's route, which hands nothing on
+  std::atomic<bool> is_answered{false};
 };
 
 // The route that takes the chunk now, or when to ask again.
@@ -74,24 +82,30 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
 
   void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) {
     routes[route].in_flight.fetch_add(1, std::memory_order_acq_rel);
-    model::Chunk kept = route == collector_route ? model::Chunk{} : chunk;  // for the next tier
-    routes[route].sink->submit(std::move(chunk), [self = shared_from_this(), route, kept = std::move(kept),
-                                                  done = std::move(done)](model::Ack ack) mutable {
-      self->routes[route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
-      self->answer(route, std::move(kept), std::move(ack), std::move(done));
+    auto delivery = std::make_shared<Delivery>();
+    delivery->route = route;
+    delivery->done = std::move(done);
+    if (route != collector_route) delivery->chunk = chunk;
+    routes[route].sink->submit(std::move(chunk), [self = shared_from_this(), delivery](model::Ack ack) {
+      self->answer(*delivery, std::move(ack));
     });
   }
 
-  void answer(std::size_t route, model::Chunk kept, model::Ack ack, model::AckCallback done) {
+  void answer(Delivery& delivery, model::Ack ack) {
+    if (delivery.is_answered.exchange(true)) {  // the dispatcher counts it; our window must not
+      delivery.done(std::move(ack));
+      return;
+    }
+    routes[delivery.route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
     // Only a plain refusal moves on: after `unknown` the tier may hold the chunk, or somebody cancelled.
-    if (route != collector_route && ack.verdict == model::Verdict::retry) {
-      const Choice next = choose(kept.signal, clock.steady_now(), route + 1);
+    if (delivery.route != collector_route && ack.verdict == model::Verdict::retry) {
+      const Choice next = choose(delivery.chunk.signal, clock.steady_now(), delivery.route + 1);
       if (next.route) {
-        submit(*next.route, std::move(kept), std::move(done));
+        submit(*next.route, delivery.chunk, delivery.done);
         return;
       }
     }
-    done(std::move(ack));
+    delivery.done(std::move(ack));
   }
 
   os::Clock& clock;

@@ -212,6 +212,22 @@ TEST_F(RouterTest, every_tier_down_is_survived_without_a_busy_loop) {
   EXPECT_GE(source.settled_count(Verdict::parked), 19U);
 }
 
+TEST_F(RouterTest, a_sink_that_answers_twice_does_not_upset_the_window) {
+  build({disk_tier()});
+  collector.answer_later();
+  put(1, 20);
+  settle_down(*dispatcher);
+  for (int i = 0; i < 10; ++i) {
+    const model::AckCallback again = collector.pending_callback(0);
+    const model::ChunkId id = collector.pending_id(0);
+    collector.ack(0, Verdict::delivered);
+    again(FakeSink::make(id, Verdict::delivered));
+    settle_down(*dispatcher);
+    EXPECT_EQ(collector.pending_count(), 4U);
+  }
+  EXPECT_EQ(dispatcher->counters().ignored_ack_count, 10U);
+}
+
 TEST_F(RouterTest, two_lanes_share_what_is_known_of_the_collector) {
   build({disk_tier()});
   fakes::FakeSource dead;
