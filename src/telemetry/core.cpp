@@ -23,7 +23,7 @@ Core::Core(const FinalizedConfig& config, os::Clock& source, bool allow_counter,
       span_limits(span_limits_of(config->span_limits)),
       log_limits{.count_max = config->log_limits.attribute_count,
                  .value_length_max = length(config->log_limits.attribute_value_length)},
-      resource_fields(std::move(resource_bytes)) {}
+      resource(std::move(resource_bytes)) {}
 
 Core& Core::make(const FinalizedConfig& config, os::Clock& clock, bool allow_counter,
                  std::vector<std::byte> resource_bytes) {

@@ -29,7 +29,7 @@ struct Core {
   const Sampler sampler;
   const otlp::SpanLimits span_limits;
   const otlp::AttributeLimits log_limits;
-  const std::vector<std::byte> resource_fields;
+  ResourceSlot resource;
 };
 
 // Scopes by their name, version, schema URL and attributes; each is made once and lives as long as the core.

@@ -47,7 +47,7 @@ class LogRecord final : public opentelemetry::logs::LogRecord {
 class Logger final : public opentelemetry::logs::Logger {
  public:
   Logger(Core& core, std::string name, std::vector<std::byte> scope_fields)
-      : core_(core), name_(std::move(name)), scope_(core.resource_fields, std::move(scope_fields)) {}
+      : core_(core), name_(std::move(name)), scope_(core.resource, std::move(scope_fields)) {}
 
   using opentelemetry::logs::Logger::EmitLogRecord;
   const opentelemetry::nostd::string_view GetName() noexcept override { return name_; }

@@ -55,11 +55,15 @@ void Recorder::open(const Intake* intake, Reopen reopen) {
   intake_.store(intake, std::memory_order_seq_cst);
 }
 
-void Recorder::close() noexcept {
+bool Recorder::close(os::Clock& clock, base::SteadyTime deadline) noexcept {
   forked_.store(false, std::memory_order_relaxed);
   intake_.store(nullptr, std::memory_order_seq_cst);
   if (base::detail::biased_locks_enabled.load(std::memory_order_relaxed)) base::detail::barrier_all_threads();
-  ThreadCache::wait_until_outside();
+  while (!ThreadCache::all_are_outside()) {
+    if (clock.steady_now() >= deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 bool Recorder::record(model::Signal signal, ScopeContext& scope, base::Bytes record,

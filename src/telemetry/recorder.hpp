@@ -27,13 +27,33 @@ struct Intake {
   std::function<Result<void>(const model::Chunk&)> append_direct;
 };
 
+// The resource's bytes, shared by all scopes of a provider. A forked child is another process, with another resource;
+// the bytes it replaces are kept, as other threads may read them.
+class ResourceSlot {
+ public:
+  explicit ResourceSlot(std::vector<std::byte> bytes) { replace(std::move(bytes)); }
+  ResourceSlot(const ResourceSlot&) = delete;
+  ResourceSlot& operator=(const ResourceSlot&) = delete;
+  [[nodiscard]] base::Bytes bytes() const noexcept { return *present_.load(std::memory_order_acquire); }
+  // By one thread at a time.
+  void replace(std::vector<std::byte> bytes) {
+    versions_.push_back(std::make_unique<const std::vector<std::byte>>(std::move(bytes)));
+    present_.store(versions_.back().get(), std::memory_order_release);
+  }
+
+ private:
+  std::vector<std::unique_ptr<const std::vector<std::byte>>> versions_;
+  std::atomic<const std::vector<std::byte>*> present_{nullptr};
+};
+
 // Resource and scope of a tracer, logger or metric, as wire bytes, and their id in the present pool. Thread-safe.
 class ScopeContext {
  public:
-  ScopeContext(std::vector<std::byte> resource_fields, std::vector<std::byte> scope_fields)
-      : resource_fields_(std::move(resource_fields)), scope_fields_(std::move(scope_fields)) {}
+  // `resource` outlives it.
+  ScopeContext(const ResourceSlot& resource, std::vector<std::byte> scope_fields)
+      : resource_(resource), scope_fields_(std::move(scope_fields)) {}
 
-  [[nodiscard]] model::ContextView view() const noexcept { return {resource_fields_, scope_fields_}; }
+  [[nodiscard]] model::ContextView view() const noexcept { return {resource_.bytes(), scope_fields_}; }
   // The id in this intake's pool; no_context if its context region is used up.
   model::ContextId id_in(const Intake& intake) noexcept {
     const std::uint64_t known = known_.load(std::memory_order_relaxed);
@@ -44,7 +64,7 @@ class ScopeContext {
  private:
   model::ContextId intern(const Intake& intake) noexcept;
 
-  const std::vector<std::byte> resource_fields_;
+  const ResourceSlot& resource_;
   const std::vector<std::byte> scope_fields_;
   std::atomic<std::uint64_t> known_{0};  // epoch and id
 };
@@ -58,8 +78,9 @@ class Recorder final : private os::ForkSubscriber {
   ~Recorder() override;
 
   void open(const Intake* intake, Reopen reopen);
-  // Stops recording; afterwards no thread uses the intake any more.
-  void close() noexcept;
+  // Stops recording. True: no thread uses the intake any more. False: some thread is still inside at the deadline (it
+  // waits for room, by policy); the intake must then stay.
+  bool close(os::Clock& clock, base::SteadyTime deadline) noexcept;
   [[nodiscard]] bool is_open() const noexcept { return intake_.load(std::memory_order_acquire) != nullptr; }
 
   // Hands a framed record over. False: it was refused (and counted), or the recorder is closed. Bytes are empty

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <thread>
 
 #include "os/fork.hpp"
 
@@ -83,14 +82,11 @@ Counts ThreadCache::totals() {
   return sum;
 }
 
-void ThreadCache::wait_until_outside() noexcept {
+bool ThreadCache::all_are_outside() noexcept {
   CacheRegistry& registry = CacheRegistry::instance();
-  const auto everybody_is_outside = [&registry] {
-    const std::lock_guard lock(registry.mutex);
-    return std::none_of(registry.caches.begin(), registry.caches.end(),
-                        [](const ThreadCache* cache) { return cache->inside.load(std::memory_order_seq_cst); });
-  };
-  while (!everybody_is_outside()) std::this_thread::yield();
+  const std::lock_guard lock(registry.mutex);
+  return std::none_of(registry.caches.begin(), registry.caches.end(),
+                      [](const ThreadCache* cache) { return cache->inside.load(std::memory_order_seq_cst); });
 }
 
 }  // namespace arca::telemetry

@@ -75,8 +75,8 @@ class ThreadCache {
 
   // Sums over all threads, living and gone.
   static Counts totals();
-  // Waits until no thread is inside.
-  static void wait_until_outside() noexcept;
+  // Whether no thread is inside at this moment.
+  static bool all_are_outside() noexcept;
 
   ~ThreadCache();
 

@@ -13,7 +13,8 @@ namespace arca::telemetry {
 // Thread-safe. Lives as long as its core, that is, as the process.
 class Tracer final : public opentelemetry::trace::Tracer {
  public:
-  Tracer(Core& core, std::vector<std::byte> scope_fields) : core_(core), scope_(core.resource_fields, std::move(scope_fields)) {}
+  Tracer(Core& core, std::vector<std::byte> scope_fields)
+      : core_(core), scope_(core.resource, std::move(scope_fields)) {}
 
   using opentelemetry::trace::Tracer::StartSpan;
   opentelemetry::nostd::shared_ptr<opentelemetry::trace::Span> StartSpan(

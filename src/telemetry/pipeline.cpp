@@ -1,0 +1,160 @@
+#include "telemetry/pipeline.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "os/file_system.hpp"
+#include "os/fork.hpp"
+#include "os/log.hpp"
+
+namespace arca::telemetry {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Of the time for ending, this much is kept for what must be done after delivery: cancelling, moving to the journal.
+base::Duration reserve_of(base::Duration time) {
+  return std::min<base::Duration>(time / 4, milliseconds(700));
+}
+
+Breaker to_public(flow::BreakerState state) noexcept {
+  switch (state) {
+    case flow::BreakerState::closed: return Breaker::closed;
+    case flow::BreakerState::open: return Breaker::open;
+    case flow::BreakerState::half_open: return Breaker::half_open;
+  }
+  return Breaker::closed;
+}
+
+// A quarantine that nothing was put into is not left behind.
+void remove_if_empty(const std::string& directory) {
+  os::FileSystem& files = os::posix_file_system();
+  const auto names = files.list(directory);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!files.remove(directory + "/" + name)) return;
+  }
+  const auto removed = files.remove_directory(directory);
+  if (!removed) os::log(os::LogLevel::debug, "{}", removed.error().message());
+}
+
+}  // namespace
+
+Pipeline::~Pipeline() {
+  if (live_thread.joinable() || recovery_thread.joinable()) stop_threads();
+}
+
+bool Pipeline::is_inherited() const noexcept { return generation_ != os::fork_generation(); }
+
+bool Pipeline::is_delivered_up_to(std::uint64_t sequence) const {
+  return pool->lowest_unsettled() > sequence && journal->backlog().chunk_count == 0;
+}
+
+std::uint64_t Pipeline::kept_items() const {
+  Status law;
+  read_law(*pool, *journal, law);
+  std::uint64_t items = 0;
+  for (const SignalStatus* signal : {&law.traces, &law.metrics, &law.logs}) {
+    items += signal->in_journal + signal->in_memory;
+  }
+  return items;
+}
+
+FlushReport Pipeline::flush(base::SteadyTime deadline) {
+  const std::uint64_t sequence = pool->seal_all();
+  live->wake();
+  bool delivered = is_delivered_up_to(sequence);
+  while (!delivered && clock.steady_now() < deadline) {
+    // The recovery lane, which empties the journal, does not ring the live lane's bell: so look again now and then.
+    const auto look_again = std::min(deadline, clock.steady_now() + milliseconds(20));
+    delivered = live->wait_until([&] { return is_delivered_up_to(sequence); }, look_again);
+  }
+  if (delivered) return {FlushOutcome::delivered, 0};
+  return {FlushOutcome::kept, kept_items()};
+}
+
+void Pipeline::stop_threads() {
+  live_thread.request_stop();
+  recovery_thread.request_stop();
+  live->wake();
+  guarded_collector->cancel_all();
+  if (recovery_thread.joinable()) recovery_thread.join();
+  if (live_thread.joinable()) live_thread.join();
+}
+
+FlushReport Pipeline::end(base::SteadyTime deadline) {
+  const auto begin = clock.steady_now();
+  const auto deliver_until = deadline - reserve_of(std::max(base::Duration(0), deadline - begin));
+  pool->seal_all();
+  live->drain(deliver_until);
+  FlushReport result = flush(deliver_until);  // the journal, too, may get empty in time
+  stop_threads();
+  const auto spilled = spiller->spill_all(deadline);
+  if (!spilled) os::log(os::LogLevel::warn, "what is left stays in the pool: {}", spilled.error().message());
+  result.kept_item_count = kept_items();
+  result.outcome = result.kept_item_count == 0 ? FlushOutcome::delivered : FlushOutcome::kept;
+
+  const model::Totals totals = flow::final_totals(pool->totals(), journal->totals(), true);
+  const bool quarantine_is_empty = quarantine->backlog().chunk_count == 0;
+  pool->close();
+  recovery.reset();
+  spiller.reset();
+  live.reset();
+  router.reset();
+  guarded_disk.reset();
+  disk.reset();
+  guarded_collector.reset();
+  quarantining.reset();
+  collector.reset();
+  pool.reset();
+  journal.reset();
+  quarantine.reset();
+  if (quarantine_is_empty) remove_if_empty(settings.state_directory + "/quarantine/" + to_string(directory->id()));
+  if (result.kept_item_count == 0) {
+    const auto finished = directory->finish(totals);
+    if (!finished) os::log(os::LogLevel::warn, "{}", finished.error().message());
+  }
+  directory.reset();  // the lock: from here on anybody may recover what is left
+  return result;
+}
+
+void Pipeline::tick() {
+  const Status now = status();
+  growth.sample(clock.steady_now(), now.backlog_bytes);
+  pool->publish_status(to_json(now));
+}
+
+flow::RecoveryStatus Pipeline::recovery_status() const { return recovery->status(); }
+
+Status Pipeline::status() const {
+  Status status;
+  read_law(*pool, *journal, status);
+  const auto in_pool = pool->backlog();
+  const auto in_journal = journal->backlog();
+  status.pool_size = settings.pool_size;
+  status.pool_bytes = static_cast<std::uint64_t>(pool->fill() * static_cast<double>(settings.pool_size));
+  status.journal_bytes = journal->size();
+  status.journal_size = journal->size_max();
+  status.backlog_bytes = in_pool.bytes + in_journal.bytes;
+  const auto oldest = in_pool.oldest && in_journal.oldest ? std::min(in_pool.oldest, in_journal.oldest)
+                      : in_pool.oldest                    ? in_pool.oldest
+                                                          : in_journal.oldest;
+  if (oldest) {
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now() - *oldest);
+    status.oldest_age = std::max(std::chrono::seconds(0), age);
+  }
+  const std::uint64_t size = status.pool_size + status.journal_size;
+  const std::uint64_t used = status.pool_bytes + status.journal_bytes;
+  status.until_full = growth.time_to_fill(size > used ? size - used : 0);
+  for (const model::Signal signal : model::all_signals) {
+    const auto guard = guarded_collector->status(signal);
+    status.breakers[model::index_of(signal)] = to_public(guard.state);
+    if (!guard.last_error.empty()) status.last_error = guard.last_error;
+  }
+  status.pool_on_tmpfs = pool_on_tmpfs;
+  status.writer = to_string(directory->id());
+  status.state_directory = settings.state_directory;
+  return status;
+}
+
+}  // namespace arca::telemetry
