@@ -12,6 +12,11 @@ if(ARCA_BUILD_TESTS)
   arca_tests(support arca_base PkgConfig::CURL)
   arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF)
   arca_tests(integration ${upper_floor} PkgConfig::CURL)
+  if(TARGET arca_cli)
+    # Against the stock SDK's in-memory exporters: the agent speaks to the official API only.
+    arca_tests(agent arca_cli opentelemetry-cpp::sdk opentelemetry-cpp::in_memory_span_exporter
+      opentelemetry-cpp::in_memory_metric_exporter)
+  endif()
   arca_tests(crash ${upper_floor})
   if(TARGET arca_crash_tests)
     target_link_libraries(arca_crash_tests PRIVATE PkgConfig::HTTPLIB nlohmann_json::nlohmann_json)

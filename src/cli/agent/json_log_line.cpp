@@ -64,9 +64,7 @@ bool take_known(const std::string& key, const Json& value, const TimeContext& co
   if (is_any_of(key, {"level", "severity", "lvl", "loglevel", "log.level", "severity_text"}) &&
       line.severity == LogSeverity::none) {
     line.severity = to_severity(value);
-    if (line.severity == LogSeverity::none) return false;
-    line.severity_text = value.is_string() ? value.get<std::string>() : dump(value);
-    return true;
+    return false;  // stays an attribute as well: the API has no place for the word that was used
   }
   if (!value.is_string()) return false;
   const auto& text = value.get_ref<const std::string&>();

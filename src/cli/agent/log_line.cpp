@@ -115,8 +115,7 @@ bool read_klog(std::string_view text, const TimeContext& context, LogLine& line)
   const auto time = read_klog_time(text.substr(1), context);
   if (!time) return false;
   line.time = time->time;
-  line.severity_text = std::string(text.substr(0, 1));
-  line.severity = severity_of(line.severity_text);
+  line.severity = severity_of(text.substr(0, 1));
   return true;
 }
 
@@ -139,7 +138,6 @@ void find_severity(std::string_view text, LogLine& line) {
     if ((bracketed || named || before_colon || shouted) && (word.size() > 1 || bracketed)) {
       if (const LogSeverity severity = severity_of(word); severity != LogSeverity::none) {
         line.severity = severity;
-        line.severity_text = std::string(word);
         return;
       }
     }
@@ -221,12 +219,12 @@ LogLine parse_log_line(std::string_view text, const TimeContext& context) {
   const bool known = read_syslog(text, context, line) || read_access_log(text, line) || read_klog(text, context, line);
   std::string_view rest = text;
   if (!known) {
-    if (rest.starts_with('[')) rest.remove_prefix(1);
-    auto time = read_iso_time(rest, context);
-    if (!time) time = read_epoch_time(rest);
+    const std::size_t bracket = rest.starts_with('[') ? 1 : 0;
+    auto time = read_iso_time(rest.substr(bracket), context);
+    if (!time) time = read_epoch_time(rest.substr(bracket));
     if (time) {
       line.time = time->time;
-      rest.remove_prefix(time->length);
+      rest.remove_prefix(bracket + time->length);
     }
   }
   if (line.severity == LogSeverity::none) find_severity(rest, line);

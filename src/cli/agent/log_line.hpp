@@ -25,7 +25,6 @@ struct LogLine {
   std::string body;
   std::optional<base::WallTime> time;
   LogSeverity severity = LogSeverity::none;
-  std::string severity_text;  // as it stood there
   std::string trace_id, span_id;  // lower-case hex, 32 and 16 digits; empty: none
   std::vector<std::pair<std::string, LogValue>> attributes;
 };
