@@ -24,6 +24,7 @@ class Journal::State::Replay {
 
  private:
   Result<void> scan();
+  Result<bool> is_index_cut_at(std::uint64_t offset);
   Result<void> verify(const SegmentItem& item);
   void apply(const SegmentItem& item);
   void apply_chunk(const SegmentItem& item);
@@ -34,6 +35,7 @@ class Journal::State::Replay {
   State& state_;
   Found& found_;
   bool is_last_;
+  bool has_index_ = false;
   std::uint64_t end_ = first_record_offset;
   std::uint64_t dirty_end_ = 0;
   std::vector<std::byte> index_;
@@ -60,7 +62,6 @@ Result<void> Journal::State::Replay::run() {
   } else {
     done = scan();
   }
-  segment.synced_end = end_;
   return done;
 }
 
@@ -72,8 +73,10 @@ Result<void> Journal::State::Replay::scan() {
     if (next->kind == SegmentItem::Kind::end) {
       if (next->size == 0 || next->is_zeros) return {};
       dirty_end_ = next->offset + next->size;
-      // The writer may have died while it appended; nobody was promised that this would be here.
-      if (is_last_) {
+      // The writer may have died while it appended or closed the segment: nobody was promised what is here.
+      const Result<bool> is_torn_index = is_index_cut_at(next->offset);
+      if (!is_torn_index) return failure(is_torn_index.error());
+      if (is_last_ || *is_torn_index) {
         ++state_.damage_.torn_tail_count;
       } else {
         skip(next->offset, next->size);
@@ -86,11 +89,22 @@ Result<void> Journal::State::Replay::scan() {
     }
     if (next->header.type == RecordType::index) {  // without its trailer it says nothing that we don't see
       dirty_end_ = std::max(dirty_end_, next->offset + next->size);
+      has_index_ = true;
       continue;
     }
     end_ = next->offset + next->size;
     if (const Result<void> done = verify(*next); !done) return done;
   }
+}
+
+Result<bool> Journal::State::Replay::is_index_cut_at(std::uint64_t offset) {
+  if (has_index_) return true;
+  const Result<std::vector<std::byte>> bytes = found_.reader.read_bytes(offset, record_header_size);
+  if (!bytes) return failure(bytes.error());
+  RecordHeader index;
+  index.type = RecordType::index;
+  const RecordHeaderBytes expected = encode_record_header(index, found_.reader.header().record_magic, offset);
+  return bytes->size() > 8 && std::equal(expected.begin(), expected.begin() + 9, bytes->begin());
 }
 
 // In the segment that was open when its writer died, a header may have reached the disk without its payload.
@@ -190,6 +204,17 @@ Result<void> Journal::State::recover() {
     if (const auto done = replay_locked((*found)[i], i + 1 == found->size()); !done) return done;
   }
   balance_totals_locked();
+  // A journal that was not closed in order may hold bytes that only the kernel has: a sync must cover them.
+  if (!found->empty() && !found->back().reader.is_closed()) {
+    for (const auto& [number, segment] : segments_) {
+      const bool is_open = writer_ && writer_->number() == number;
+      unsynced_.push_back({number, nullptr, is_open ? writer_->end() : segment.size});
+    }
+    ++written_count_;
+  } else {
+    for (auto& [number, segment] : segments_) segment.synced_end = segment.size;
+    if (writer_) segments_[writer_->number()].synced_end = writer_->end();
+  }
   if (options_.durability == Durability::power) {
     const std::string parent = options_.directory.substr(0, options_.directory.rfind('/'));
     if (!parent.empty()) {

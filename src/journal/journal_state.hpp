@@ -134,10 +134,10 @@ class Journal::State final : private os::ForkSubscriber {
   std::condition_variable sync_done_;
   struct Unsynced {
     std::uint64_t segment;
-    std::shared_ptr<os::File> file;
+    std::shared_ptr<os::File> file;            // null: to be opened
     std::uint64_t end;
   };
-  std::vector<Unsynced> unsynced_;             // segments that were closed with bytes not synced
+  std::vector<Unsynced> unsynced_;             // closed or inherited segments with bytes not synced
   std::set<std::uint64_t> to_rescue_;          // poisoned segments whose unsynced records are not yet rewritten
   std::optional<Error> last_sync_error_;
 

@@ -39,10 +39,17 @@ Result<void> Journal::State::sync_once(std::unique_lock<std::mutex>& lock) {
   if (writer_ && writer_->end() > segments_[writer_->number()].synced_end) {
     files.push_back({writer_->number(), writer_->file(), writer_->end()});
   }
+  for (Unsynced& unsynced : files) {
+    const auto segment = segments_.find(unsynced.segment);
+    if (unsynced.file || segment == segments_.end()) continue;
+    if (auto opened = file_system_.open(segment->second.path, os::OpenMode::read)) unsynced.file = std::move(*opened);
+  }
   std::vector<Result<void>> results;
   results.reserve(files.size());
   lock.unlock();
-  for (const Unsynced& unsynced : files) results.push_back(unsynced.file->sync());
+  for (const Unsynced& unsynced : files) {
+    results.push_back(unsynced.file ? unsynced.file->sync() : failure(ErrorCode::io, "cannot open a segment to sync it"));
+  }
   lock.lock();
   is_syncing_ = false;
 

@@ -182,7 +182,12 @@ void Journal::State::renew_segment_locked() {
 void Journal::State::close_locked() {
   static_cast<void>(write_settlements_locked());
   if (!writer_) return;
-  if (written_count_ > synced_count_ && !writer_->file()->sync()) return;
+  if (written_count_ > synced_count_) {
+    std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
+    const Result<void> synced = sync_once(lock);
+    lock.release();
+    if (!synced || !writer_) return;  // what was not synced must not look as if it had been closed in order
+  }
   writer_->rest();
 }
 

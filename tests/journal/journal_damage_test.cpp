@@ -9,7 +9,7 @@ class JournalDamageTest : public JournalFixture {
  protected:
   // Three small chunks in one segment, as a crash leaves it.
   std::string three_chunks() {
-    options_.segment_size = 1U << 20U;
+    options_.segment_size = 8U << 10U;
     for (std::uint64_t i = 1; i <= 3; ++i) append(i, 40 + i);
     crash();
     return segments().at(0);
@@ -67,7 +67,7 @@ TEST_F(JournalDamageTest, AFlippedBitCostsAtMostTheRecordThatItHits) {
 }
 
 TEST_F(JournalDamageTest, AFlippedBitInASegmentClosedInOrderCostsAtMostTheRecordThatItHits) {
-  options_.segment_size = 1U << 20U;
+  options_.segment_size = 8U << 10U;
   for (std::uint64_t i = 1; i <= 3; ++i) append(i, 40 + i);
   settle(2);
   journal_.reset();
