@@ -78,11 +78,24 @@ std::string_view key_at(const WireWriter& out, std::size_t offset) noexcept {
 inline bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
                    std::size_t length_max) noexcept {
   const std::size_t value_size = any_value::size_of(value, length_max);
+  // With short key and value, which is nearly always, every length is one byte and the heads are two plain stores.
+  const std::size_t short_size = key.size() + value_size + 4;
+  if (short_size < 0x80U) [[likely]] {
+    if (!out.reserve(2 + short_size)) return true;
+    std::byte* at = out.cursor();
+    base::store(at, static_cast<std::uint32_t>(tag | short_size << 8U | std::size_t{tags::pair_key} << 16U |
+                                               key.size() << 24U));
+    if (!copy_text(at + 4, key) && !is_utf8(key)) [[unlikely]] return false;
+    at += 4 + key.size();
+    base::store(at, static_cast<std::uint16_t>(tags::pair_value | value_size << 8U));
+    out.set_cursor(any_value::put(at + 2, value, length_max));
+    return true;
+  }
   const std::size_t pair_size = length_field_size(key.size()) + length_field_size(value_size);
   if (!out.reserve(length_field_size(pair_size))) return true;
   std::byte* at = base::write_varint(any_value::put_tag(out.cursor(), tag), pair_size);
   at = base::write_varint(any_value::put_tag(at, tags::pair_key), key.size());
-  if (!copy_text(at, key) && !is_utf8(key)) [[unlikely]] return false;
+  if (!copy_text(at, key) && !is_utf8(key)) return false;
   at = base::write_varint(any_value::put_tag(at + key.size(), tags::pair_value), value_size);
   out.set_cursor(any_value::put(at, value, length_max));
   return true;
