@@ -156,7 +156,7 @@ Result<void> Collector::restart_with_memory_limit(unsigned mib) {
   return restart();
 }
 
-void Collector::pause() { process_->send_signal(SIGSTOP); }
+void Collector::pause() { process_->pause(); }
 void Collector::resume() { process_->send_signal(SIGCONT); }
 
 std::string Collector::grpc_endpoint() const {

@@ -117,6 +117,15 @@ void Process::send_signal(int signal) {
   if (is_alive()) ::kill(pid_, signal);  // not yet reaped, so the pid still is this child's
 }
 
+void Process::pause() {
+  send_signal(SIGSTOP);
+  if (exit_status_) return;
+  siginfo_t information{};
+  // WNOWAIT: an end instead of a stop is left for reap().
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &information, WSTOPPED | WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+}
+
 std::optional<ExitStatus> Process::wait(std::chrono::milliseconds timeout) {
   wait_until([&] { return !is_alive(); }, timeout);
   return exit_status_;

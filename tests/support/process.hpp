@@ -42,6 +42,8 @@ class Process {
   bool is_alive();
   // Sends the signal if the process is still alive.
   void send_signal(int signal);
+  // SIGSTOP, and waits until every thread of the child has stopped. SIGCONT ends it.
+  void pause();
   // Waits for its end; nothing when it is still alive after `timeout`.
   std::optional<ExitStatus> wait(std::chrono::milliseconds timeout = std::chrono::seconds(20));
 
