@@ -86,7 +86,11 @@ bool LockFile::is_held(const std::string& path) noexcept {
 
 LockFile::~LockFile() {
   unsubscribe_from_fork(*this);
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ < 0) return;
+  // Closing would do, were there not the moment in which a child just forked still has its copy.
+  struct flock range = whole_file(F_UNLCK);
+  ::fcntl(descriptor_, F_OFD_SETLK, &range);
+  ::close(descriptor_);
 }
 
 // Closing the child's copy does not release the lock: the parent's copy of the description stays open.
