@@ -3,17 +3,13 @@
 
 #include <algorithm>
 
-#include "arca/version.hpp"
 #include "flow/writer_files.hpp"
-#include "net/endpoint.hpp"
-#include "net/grpc_transport.hpp"
-#include "net/http_transport.hpp"
-#include "opentelemetry/version.h"
 #include "os/file_system.hpp"
 #include "os/fork.hpp"
 #include "os/log.hpp"
 #include "os/random.hpp"
 #include "os/thread.hpp"
+#include "telemetry/collector.hpp"
 #include "telemetry/pipeline.hpp"
 
 namespace arca::telemetry {
@@ -24,59 +20,20 @@ using model::Signal;
 constexpr std::uint64_t journal_size_default = 4ULL << 30U;
 constexpr std::uint64_t journal_size_least = 1ULL << 20U;
 
-const char* grpc_path(Signal signal) {
-  switch (signal) {
-    case Signal::traces: return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-    case Signal::metrics: return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-    case Signal::logs: return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
-  }
-  return "";
-}
-
-const SignalSettings& settings_of(const Settings& settings, Signal signal) {
-  return signal == Signal::traces ? settings.traces : signal == Signal::metrics ? settings.metrics : settings.logs;
-}
-
 void report(const Error& error) { os::log(os::LogLevel::warn, "{}", error.message()); }
 
 flow::Random jitter() {
   return [] { return static_cast<double>(os::system_random().next() >> 11U) * 0x1.0p-53; };
 }
 
-// A transport with what was configured for the signal.
-Result<sinks::CollectorRoute> make_route(const Settings& settings, Signal signal, os::Clock& clock) {
-  const SignalSettings& from = settings_of(settings, signal);
-  const bool grpc = from.protocol == Protocol::grpc;
-  const auto protocol = grpc ? net::Protocol::grpc : net::Protocol::http;
-  const auto endpoint = net::parse_endpoint(from.endpoint, protocol, from.insecure);
-  if (!endpoint) return failure(endpoint.error().with_context(std::string(to_string(signal)) + " endpoint"));
-  net::TransportOptions options;
-  options.target = grpc ? endpoint->host_and_port() : endpoint->url();
-  options.path = grpc ? grpc_path(signal) : "";
-  options.tls = endpoint->tls;
-  options.tls_options = {from.certificate, from.client_certificate, from.client_key};
-  options.headers = from.headers;
-  options.gzip = from.gzip;
-  options.user_agent = sinks::user_agent(ARCA_VERSION, OPENTELEMETRY_VERSION);
-  const auto route = [&](auto transport) -> Result<sinks::CollectorRoute> {
-    if (!transport) return failure(transport.error().with_context(std::string(to_string(signal)) + " exporter"));
-    return sinks::CollectorRoute{std::move(*transport), sinks::answer_reader(protocol)};
-  };
-  return grpc ? route(net::GrpcTransport::create(options, clock)) : route(net::HttpTransport::create(options, clock));
-}
-
-Result<std::unique_ptr<sinks::CollectorSink>> make_collector(const Settings& settings, os::Clock& clock) {
-  sinks::CollectorSinkOptions options;
-  for (const Signal signal : model::all_signals) {
-    auto route = make_route(settings, signal, clock);
-    if (!route) return tl::unexpected(route.error());
-    options.routes[model::index_of(signal)] = std::move(*route);
+// For those who leave recovery to others: only the process's own journal is delivered.
+class NoWriters final : public flow::Writers {
+ public:
+  Result<std::vector<journal::WriterEntry>> list() override { return std::vector<journal::WriterEntry>(); }
+  Result<std::unique_ptr<flow::DeadWriter>> adopt(model::WriterId id) override {
+    return failure(ErrorCode::not_found, "no writer " + model::to_string(id));
   }
-  options.split = sinks::request_splitter();
-  options.in_flight_max = settings.requests_in_flight;
-  options.timeout = std::max({settings.traces.timeout, settings.metrics.timeout, settings.logs.timeout});
-  return std::make_unique<sinks::CollectorSink>(std::move(options), clock);
-}
+};
 
 Result<std::unique_ptr<journal::Pool>> make_pool(const Settings& settings, journal::WriterDirectory& directory,
                                                  os::Clock& clock, bool& on_tmpfs) {
@@ -185,10 +142,11 @@ Result<std::unique_ptr<Pipeline>> Pipeline::assemble(const Settings& settings, o
   recovery.yields = [&pool = *it.pool, high = settings.high_water] { return pool.fill() >= high; };
   recovery.random = jitter();
   recovery.report = report;
+  recovery.stop_grace = std::chrono::milliseconds(50);
   if (settings.recovery) {
-    it.writers = flow::make_writer_files(os::posix_file_system(), clock, settings.state_directory);
+    it.writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);
   } else {
-    it.writers = std::make_unique<flow::NoWriters>();
+    it.writers = std::make_unique<NoWriters>();
   }
   it.recovery = std::make_unique<flow::Recovery>(*it.writers, it.journal.get(), *it.guarded_collector, clock,
                                                  std::move(recovery));

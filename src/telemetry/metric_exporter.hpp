@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "arca/config.hpp"
+#include "opentelemetry/sdk/metrics/export/metric_producer.h"
 #include "opentelemetry/sdk/metrics/push_metric_exporter.h"
 #include "otlp/metric_writer.hpp"
 #include "telemetry/recorder.hpp"

@@ -1,0 +1,186 @@
+#include "telemetry/runtime.hpp"
+
+#include <algorithm>
+
+#include "base/biased_lock.hpp"
+#include "os/log.hpp"
+#include "os/thread.hpp"
+#include "telemetry/logger.hpp"
+#include "telemetry/resource.hpp"
+#include "telemetry/tracer.hpp"
+
+namespace arca::telemetry {
+namespace {
+
+namespace nostd = opentelemetry::nostd;
+using std::chrono::milliseconds;
+
+constexpr auto first_tick = milliseconds(20);  // soon: it lets the clock read the processor's counter
+constexpr auto tick_interval = std::chrono::seconds(1);
+
+// What is left to a forked child of its parent's objects must neither be used nor destroyed.
+template <class T>
+void leak(T&& owner) {
+  new std::decay_t<T>(std::forward<T>(owner));
+}
+
+std::uint64_t missed_items(const Status& status) noexcept {
+  std::uint64_t items = 0;
+  for (const SignalStatus* signal : {&status.traces, &status.metrics, &status.logs}) {
+    items += signal->refused + signal->lost;
+  }
+  return items;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Runtime>> Runtime::start(const FinalizedConfig& config, os::Clock& clock) {
+  std::unique_ptr<Runtime> runtime(new Runtime(config, clock));
+  for (const std::string& warning : config.warnings()) os::log(os::LogLevel::warn, "{}", warning);
+  if (auto begun = runtime->begin(); !begun) {
+    runtime->shutdown(milliseconds(0));
+    return tl::unexpected(begun.error());
+  }
+  return runtime;
+}
+
+Result<void> Runtime::begin() {
+  if (config_->disabled) return {};
+  base::enable_biased_locks();
+  core_ = &Core::make(config_, clock_, true, resource_fields(make_resource(*config_)));
+  generation_ = os::fork_generation();
+  os::subscribe_to_fork(*this);
+  subscribed_ = true;
+  if (auto begun = begin_pipeline(); !begun) return begun;
+  core_->recorder.open(&pipeline_->intake(), [this] { return reopen(); });
+  if (config_->traces.enabled) {
+    tracer_provider = std::shared_ptr<opentelemetry::trace::TracerProvider>(new TracerProvider(*core_));
+  }
+  if (config_->logs.enabled) {
+    logger_provider = std::shared_ptr<opentelemetry::logs::LoggerProvider>(new LoggerProvider(*core_));
+  }
+  begin_metrics();
+  if (auto begun = begin_housekeeper(); !begun) return begun;
+  if (config_->install_global) install();
+  return {};
+}
+
+Result<void> Runtime::begin_pipeline() {
+  auto made = Pipeline::assemble(*config_, clock_, ++epoch_);
+  if (!made) return tl::unexpected(made.error());
+  const std::lock_guard lock(mutex_);
+  pipeline_ = std::move(*made);
+  return {};
+}
+
+Result<void> Runtime::begin_housekeeper() {
+  auto housekeeper = std::make_unique<Housekeeper>();
+  auto* const self = housekeeper.get();
+  auto thread = os::start_thread("arca-tick", [this, self](const std::stop_token& stop) {
+    auto next = clock_.steady_now() + first_tick;
+    while (!stop.stop_requested()) {
+      self->doorbell.wait(self->doorbell.count(), next, stop);
+      if (stop.stop_requested()) return;
+      if (clock_.steady_now() < next) continue;
+      tick();
+      next = clock_.steady_now() + tick_interval;
+    }
+  });
+  if (!thread) return tl::unexpected(thread.error());
+  housekeeper->thread = std::move(*thread);
+  housekeeper_ = std::move(housekeeper);
+  return {};
+}
+
+void Runtime::tick() {
+  core_->clock.anchor();
+  if (const auto present = pipeline()) present->tick();
+}
+
+std::shared_ptr<Pipeline> Runtime::pipeline() const {
+  const std::lock_guard lock(mutex_);
+  return is_inherited() ? nullptr : pipeline_;
+}
+
+void Runtime::seal() {
+  if (const auto present = pipeline()) present->seal();
+}
+
+Runtime::~Runtime() {
+  if (is_inherited()) abandon_inherited();
+  shutdown(config_->shutdown_timeout);
+  if (subscribed_) os::unsubscribe_from_fork(*this);
+}
+
+// Called by the recorder at the child's first record, on that thread.
+const Intake* Runtime::reopen() {
+  if (shut_down_) return nullptr;
+  abandon_inherited();
+  base::enable_biased_locks();
+  core_->resource.replace(resource_fields(make_resource(*config_)));  // another process, another resource
+  if (auto begun = begin_pipeline(); !begun) {
+    os::log(os::LogLevel::error, "telemetry stays off in this forked process: {}", begun.error().message());
+    return nullptr;
+  }
+  generation_ = os::fork_generation();
+  begin_metrics();
+  if (auto begun = begin_housekeeper(); !begun) os::log(os::LogLevel::warn, "{}", begun.error().message());
+  if (config_->install_global) install();
+  return &pipeline_->intake();
+}
+
+void Runtime::abandon_inherited() {
+  const std::lock_guard lock(mutex_);
+  leak(std::move(pipeline_));
+  leak(std::move(meters_));
+  leak(std::move(self_meters_));
+  leak(std::move(self_metrics_));
+  leak(std::move(housekeeper_));
+}
+
+FlushReport Runtime::flush(milliseconds timeout) {
+  const auto deadline = clock_.steady_now() + std::max(milliseconds(0), timeout);
+  const bool collected = flush_metrics(deadline);
+  const auto present = pipeline();
+  if (present == nullptr) return {};
+  FlushReport report = present->flush(deadline);
+  const std::uint64_t missed = missed_items(present->status());
+  if (!collected || missed_.exchange(missed) < missed) report.outcome = FlushOutcome::incomplete;
+  return report;
+}
+
+FlushReport Runtime::shutdown(milliseconds timeout) {
+  if (shut_down_.exchange(true) || core_ == nullptr) return {};
+  const auto deadline = clock_.steady_now() + std::max(milliseconds(0), timeout);
+  uninstall();
+  housekeeper_.reset();
+  shutdown_metrics(deadline);
+  const bool alone = core_->recorder.close(clock_, deadline);
+  std::shared_ptr<Pipeline> present;
+  {
+    const std::lock_guard lock(mutex_);
+    present = is_inherited() ? nullptr : std::move(pipeline_);
+  }
+  if (present == nullptr) return {};
+  if (!alone || present.use_count() > 1) {
+    // Somebody still waits for room or reads the status: what is kept is on disk and in the pool already.
+    const std::lock_guard lock(mutex_);
+    last_status_ = present->status();
+    FlushReport report = present->flush(deadline);
+    leak(std::move(present));
+    return report;
+  }
+  Status before = present->status();
+  FlushReport report = present->end(deadline);
+  const std::lock_guard lock(mutex_);
+  last_status_ = before;
+  return report;
+}
+
+Status Runtime::status() const {
+  if (const auto present = pipeline()) return present->status();
+  const std::lock_guard lock(mutex_);
+  return last_status_;
+}
+
+}  // namespace arca::telemetry

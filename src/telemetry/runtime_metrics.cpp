@@ -1,0 +1,133 @@
+// The part of Runtime that has to do with the SDK's meter providers and with the process's global objects.
+#include "opentelemetry/context/propagation/global_propagator.h"
+#include "opentelemetry/logs/noop.h"
+#include "opentelemetry/logs/provider.h"
+#include "opentelemetry/metrics/noop.h"
+#include "opentelemetry/metrics/provider.h"
+#include "opentelemetry/sdk/metrics/export/periodic_exporting_metric_reader.h"
+#include "opentelemetry/trace/noop.h"
+#include "opentelemetry/trace/provider.h"
+#include "arca/propagation.hpp"
+#include "telemetry/bounded_call.hpp"
+#include "telemetry/metric_exporter.hpp"
+#include "telemetry/runtime.hpp"
+#include "telemetry/self_metrics.hpp"
+
+namespace arca::telemetry {
+namespace {
+
+namespace propagation = opentelemetry::context::propagation;
+namespace sdk_metrics = opentelemetry::sdk::metrics;
+using std::chrono::milliseconds;
+
+std::chrono::microseconds time_left(os::Clock& clock, base::SteadyTime deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - clock.steady_now());
+  return std::max(std::chrono::microseconds(1), left);
+}
+
+template <class T>
+opentelemetry::nostd::shared_ptr<T> api_pointer(std::shared_ptr<T> pointer) {
+  return opentelemetry::nostd::shared_ptr<T>(std::move(pointer));
+}
+
+}  // namespace
+
+std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(milliseconds interval, milliseconds timeout) {
+  auto exporter = std::make_unique<MetricExporter>(core_->recorder, &core_->resource, config_->temporality,
+                                                   [present = std::weak_ptr(pipeline_)] {
+                                                     if (const auto it = present.lock()) it->seal();
+                                                   });
+  sdk_metrics::PeriodicExportingMetricReaderOptions options;
+  options.export_interval_millis = interval;
+  options.export_timeout_millis = timeout;
+  auto provider = std::make_shared<MeterProvider>();
+  provider->AddMetricReader(
+      std::make_shared<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options));
+  return provider;
+}
+
+void Runtime::begin_metrics() {
+  if (!config_->metrics.enabled) return;
+  auto meters = make_meter_provider(config_->metric_interval, config_->metric_timeout);
+  std::shared_ptr<MeterProvider> self_meters;
+  std::shared_ptr<void> self_metrics;
+  if (config_->self_metrics) {
+    const auto interval = config_->self_metric_interval;
+    self_meters = make_meter_provider(interval, std::max(milliseconds(1), interval / 2));
+    self_metrics = observe_self(*self_meters, pipeline_, *config_);
+  }
+  const std::lock_guard lock(mutex_);
+  meters_ = std::move(meters);
+  self_meters_ = std::move(self_meters);
+  self_metrics_ = std::move(self_metrics);
+}
+
+opentelemetry::nostd::shared_ptr<opentelemetry::metrics::MeterProvider> Runtime::meter_provider() const {
+  const std::lock_guard lock(mutex_);
+  return MeterHandle(std::shared_ptr<opentelemetry::metrics::MeterProvider>(meters_));
+}
+
+bool Runtime::flush_metrics(base::SteadyTime deadline) {
+  std::shared_ptr<MeterProvider> meters;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_inherited() || meters_ == nullptr) return true;
+    meters = meters_;
+  }
+  auto flushed = std::make_shared<std::atomic<bool>>(false);
+  const auto time = time_left(clock_, deadline);
+  call_until([meters, flushed, time] { *flushed = meters->ForceFlush(time); }, deadline);
+  return *flushed;
+}
+
+void Runtime::shutdown_metrics(base::SteadyTime deadline) {
+  std::shared_ptr<MeterProvider> providers[2];
+  std::shared_ptr<void> observed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_inherited()) return;
+    providers[0] = std::move(meters_);
+    providers[1] = std::move(self_meters_);
+    observed = std::move(self_metrics_);
+  }
+  for (auto& provider : providers) {
+    if (provider == nullptr) continue;
+    const auto time = time_left(clock_, deadline);
+    // The last owner may be the application: then only the reader stops here.
+    call_until([provider = std::move(provider), observed, time] { provider->Shutdown(time); }, deadline);
+  }
+}
+
+void Runtime::install() const {
+  namespace trace = opentelemetry::trace;
+  namespace logs = opentelemetry::logs;
+  namespace metrics = opentelemetry::metrics;
+  if (tracer_provider) trace::Provider::SetTracerProvider(tracer_provider);
+  if (logger_provider) logs::Provider::SetLoggerProvider(logger_provider);
+  if (meters_) metrics::Provider::SetMeterProvider(meter_provider());
+  propagation::GlobalTextMapPropagator::SetGlobalPropagator(
+      api_pointer(std::shared_ptr<propagation::TextMapPropagator>(make_propagator(config_->propagators))));
+}
+
+// Only what is still ours: the application may have installed something else meanwhile.
+void Runtime::uninstall() const {
+  namespace trace = opentelemetry::trace;
+  namespace logs = opentelemetry::logs;
+  namespace metrics = opentelemetry::metrics;
+  if (!config_->install_global) return;
+  if (tracer_provider && trace::Provider::GetTracerProvider().get() == tracer_provider.get()) {
+    trace::Provider::SetTracerProvider(
+        api_pointer(std::shared_ptr<trace::TracerProvider>(new trace::NoopTracerProvider)));
+  }
+  if (logger_provider && logs::Provider::GetLoggerProvider().get() == logger_provider.get()) {
+    logs::Provider::SetLoggerProvider(
+        api_pointer(std::shared_ptr<logs::LoggerProvider>(new logs::NoopLoggerProvider)));
+  }
+  const auto meters = meter_provider();
+  if (meters && metrics::Provider::GetMeterProvider().get() == meters.get()) {
+    metrics::Provider::SetMeterProvider(
+        api_pointer(std::shared_ptr<metrics::MeterProvider>(new metrics::NoopMeterProvider)));
+  }
+}
+
+}  // namespace arca::telemetry
