@@ -39,8 +39,8 @@ class Writers {
   virtual Result<std::unique_ptr<DeadWriter>> adopt(model::WriterId id) = 0;
 };
 
-// What the ledger says of a writer with nothing left in its files. Chunks that both pool and journal delivered (the process
-// died between append and settle) count once; what was accepted and has no verdict anywhere is lost.
+// What the ledger says of a writer with nothing left in its files. Chunks that both pool and journal delivered (the
+// process died between append and settle) count once; what was accepted and has no verdict anywhere is lost.
 model::Totals final_totals(const model::Totals& pool, const model::Totals& journal, bool has_pool);
 
 }  // namespace arca::flow

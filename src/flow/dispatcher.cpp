@@ -157,8 +157,8 @@ base::SteadyTime Dispatcher::settle_due(base::SteadyTime now) {
         progress = true;
         continue;
       } else {
-        report(options_.report, settled.error().with_context(options_.name + ": settle chunk " +
-                                                             model::to_string(each.ack.chunk_id)));
+        report(options_.report,
+               settled.error().with_context(options_.name + ": settle chunk " + model::to_string(each.ack.chunk_id)));
         const std::lock_guard lock(mutex_);
         ++counters_.settle_error_count;
       }
@@ -256,8 +256,7 @@ void Dispatcher::submit(model::Claim claim, base::SteadyTime now) {
   const std::uint64_t submission = ++submission_;
   const model::Chunk& chunk = claim.chunk;
   const std::size_t size = chunk.payload.size();
-  const bool is_new =
-      flights_.try_emplace(chunk.id, Flight{chunk, claim.attempt_number, submission}).second;
+  const bool is_new = flights_.try_emplace(chunk.id, Flight{chunk, claim.attempt_number, submission}).second;
   ARCA_CHECK(is_new);  // the source gave a chunk that it had given before
   if (chunk.signal == model::Signal::metrics) ++metric_count_;
   if (options_.rate_limiter) options_.rate_limiter->take(now, size, chunk.item_count);

@@ -1,5 +1,5 @@
-// Dispatcher: the machine that moves all telemetry. It claims chunks from a ChunkSource, submits them to a Sink and settles
-// or releases them by the acks. The live lane runs one between the pool and the router, recovery one for each
+// Dispatcher: the machine that moves all telemetry. It claims chunks from a ChunkSource, submits them to a Sink and
+// settles or releases them by the acks. The live lane runs one between the pool and the router, recovery one for each
 // store that nobody tends.
 #pragma once
 
@@ -52,15 +52,15 @@ struct DispatcherCounters {
     std::uint64_t chunk_count = 0;
     std::array<std::uint64_t, model::signal_count> item_count{};
   };
-  std::array<PerVerdict, 5> verdicts{};        // see of()
-  std::uint64_t submitted_chunk_count = 0;     // every attempt
+  std::array<PerVerdict, 5> verdicts{};     // see of()
+  std::uint64_t submitted_chunk_count = 0;  // every attempt
   std::uint64_t submitted_bytes = 0;
   std::uint64_t settled_bytes = 0;
   std::array<std::uint64_t, model::signal_count> refused_item_count{};  // partial success
-  std::uint64_t ignored_ack_count = 0;         // second or foreign acks
-  std::uint64_t source_error_count = 0;        // failed claims
+  std::uint64_t ignored_ack_count = 0;                                  // second or foreign acks
+  std::uint64_t source_error_count = 0;                                 // failed claims
   std::uint64_t settle_error_count = 0;
-  std::uint64_t restart_count = 0;             // after a broken invariant of ours
+  std::uint64_t restart_count = 0;  // after a broken invariant of ours
 
   [[nodiscard]] const PerVerdict& of(model::Verdict verdict) const {
     return verdicts[static_cast<std::size_t>(verdict) - 1];
@@ -74,8 +74,8 @@ struct DrainReport {
   std::uint32_t abandoned_count = 0;  // chunks whose ack did not come in time; they stay durable
 };
 
-// step() and run() belong to one thread; everything else is thread-safe. `source` and `clock` outlive it. So does `sink`,
-// but acks may arrive after the dispatcher is gone: they are dropped, and the chunks stay with their source.
+// step() and run() belong to one thread; everything else is thread-safe. `source` and `clock` outlive it. So does
+// `sink`, but acks may arrive after the dispatcher is gone: they are dropped, and the chunks stay with their source.
 class Dispatcher {
  public:
   Dispatcher(model::ChunkSource& source, model::Sink& sink, os::Clock& clock, DispatcherOptions options);
@@ -164,7 +164,7 @@ class Dispatcher {
   bool giving_back_ = false;  // a drain is past its deadline
 
   mutable std::mutex mutex_;
-  DispatcherCounters counters_;           // these protected by mutex_
+  DispatcherCounters counters_;  // these protected by mutex_
   std::uint32_t in_flight_published_ = 0;
   std::optional<Drain> drain_;
   std::optional<DrainReport> drain_report_;

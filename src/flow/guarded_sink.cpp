@@ -76,10 +76,11 @@ void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
     done(std::move(ack));
     return;
   }
-  state_->sink.submit(std::move(chunk), [state = state_, signal, permit = *permit, done = std::move(done)](model::Ack ack) {
-    state->record(signal, permit, ack);
-    done(std::move(ack));
-  });
+  state_->sink.submit(std::move(chunk),
+                      [state = state_, signal, permit = *permit, done = std::move(done)](model::Ack ack) {
+                        state->record(signal, permit, ack);
+                        done(std::move(ack));
+                      });
 }
 
 void GuardedSink::cancel_all() noexcept { state_->sink.cancel_all(); }
@@ -92,7 +93,9 @@ bool GuardedSink::is_closed(model::Signal signal) const noexcept {
 GuardStatus GuardedSink::status(model::Signal signal) const {
   const std::lock_guard lock(state_->mutex);
   const State::Guard& guard = state_->guards[model::index_of(signal)];
-  GuardStatus status{.state = guard.breaker.state(), .last_error = guard.last_error, .next_try_at = {},
+  GuardStatus status{.state = guard.breaker.state(),
+                     .last_error = guard.last_error,
+                     .next_try_at = {},
                      .failure_count = guard.failure_count};
   if (status.state == BreakerState::open) status.next_try_at = guard.breaker.next_try_at();
   return status;

@@ -1,5 +1,5 @@
-// RateLimiter: a token bucket for bytes and one for items. Used by dispatchers of the recovery lane, which share one, so
-// that the limit holds for recovery as a whole.
+// RateLimiter: a token bucket for bytes and one for items. Used by dispatchers of the recovery lane, which share one,
+// so that the limit holds for recovery as a whole.
 #pragma once
 
 #include <cstdint>

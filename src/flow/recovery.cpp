@@ -36,7 +36,8 @@ Recovery::Recovery(Writers& writers, model::ChunkSource* own_journal, model::Sin
       options_(std::move(options)),
       rate_limiter_(std::make_shared<RateLimiter>(options_.limits)) {
   if (own_journal_ != nullptr) {
-    own_ = std::make_unique<Dispatcher>(*own_journal_, sink_, clock_, dispatcher_options("recovery of the own journal"));
+    own_ =
+        std::make_unique<Dispatcher>(*own_journal_, sink_, clock_, dispatcher_options("recovery of the own journal"));
   }
 }
 
@@ -61,8 +62,9 @@ base::SteadyTime Recovery::step(base::SteadyTime now) {
 }
 
 base::SteadyTime Recovery::step_locked(base::SteadyTime now) {
-  if (!scan_at_) scan_at_ = now + base::Duration(static_cast<std::int64_t>(
-                                      static_cast<double>(options_.start_jitter.count()) * draw(options_.random)));
+  if (!scan_at_)
+    scan_at_ = now + base::Duration(static_cast<std::int64_t>(static_cast<double>(options_.start_jitter.count()) *
+                                                              draw(options_.random)));
   if (now >= *scan_at_) scan(now);
   base::SteadyTime wake = *scan_at_;
   if (own_) wake = std::min(wake, own_->step(now));
@@ -75,17 +77,20 @@ base::SteadyTime Recovery::step_locked(base::SteadyTime now) {
 
 void Recovery::scan(base::SteadyTime now) {
   const double stretch = 0.75 + 0.5 * draw(options_.random);
-  scan_at_ = now + base::Duration(static_cast<std::int64_t>(static_cast<double>(options_.scan_interval.count()) * stretch));
+  scan_at_ =
+      now + base::Duration(static_cast<std::int64_t>(static_cast<double>(options_.scan_interval.count()) * stretch));
   const Result<std::vector<journal::WriterEntry>> all = writers_.list();
   if (!all) {
-    if (!std::exchange(scan_failed_, true)) report(options_.report, all.error().with_context("recovery: list the writers"));
+    if (!std::exchange(scan_failed_, true))
+      report(options_.report, all.error().with_context("recovery: list the writers"));
     return;
   }
   scan_failed_ = false;
   found_all_ = true;
   for (const journal::WriterEntry& entry : *all) {
     if (entry.live) continue;
-    const bool is_held = std::any_of(drains_.begin(), drains_.end(), [&](const auto& each) { return each->id == entry.id; });
+    const bool is_held =
+        std::any_of(drains_.begin(), drains_.end(), [&](const auto& each) { return each->id == entry.id; });
     const auto unreadable = unreadable_.find(entry.id);
     if (is_held || (unreadable != unreadable_.end() && unreadable->second.again_at > now)) continue;
     if (drains_.size() >= options_.adopted_max) {
@@ -120,10 +125,14 @@ void Recovery::adopt(model::WriterId id, base::SteadyTime now) {
 base::SteadyTime Recovery::step_writer(Drain& drain, base::SteadyTime now) {
   if (now < drain.again_at) return drain.again_at;
   switch (drain.phase) {
-    case Drain::Phase::reconcile: return reconcile(drain, now);
-    case Drain::Phase::deliver: return deliver(drain, now);
-    case Drain::Phase::finish: return finish(drain, now);
-    default: return now;
+    case Drain::Phase::reconcile:
+      return reconcile(drain, now);
+    case Drain::Phase::deliver:
+      return deliver(drain, now);
+    case Drain::Phase::finish:
+      return finish(drain, now);
+    default:
+      return now;
   }
 }
 

@@ -1,5 +1,5 @@
-// Recovery: delivers what nobody tends: the process's own journal, and the journals and pools of dead writers in the state
-// directory. Runs beside the live lane in every process, and alone in `arca recover`.
+// Recovery: delivers what nobody tends: the process's own journal, and the journals and pools of dead writers in the
+// state directory. Runs beside the live lane in every process, and alone in `arca recover`.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,10 @@ struct RecoveryOptions {
   std::uint32_t in_flight_max = 2;  // for the own journal and for dead writers, each: the bound of its memory
   RateLimits limits{.bytes_per_second = 200ULL << 20U};  // for all of recovery together
   base::Duration scan_interval = std::chrono::seconds(5);
-  base::Duration start_jitter = std::chrono::seconds(1);  // processes that start together don't scan together
-  base::Duration set_aside_time = std::chrono::minutes(1);  // until a writer that could not be read is tried again
+  base::Duration start_jitter = std::chrono::seconds(1);       // processes that start together don't scan together
+  base::Duration set_aside_time = std::chrono::minutes(1);     // until a writer that could not be read is tried again
   base::Duration stop_grace = std::chrono::milliseconds(500);  // for the last acks when run() is stopped
-  std::uint32_t adopted_max = 8;  // writers held at a time; one of them is drained
+  std::uint32_t adopted_max = 8;                               // writers held at a time; one of them is drained
   BackoffOptions retry;
   BackoffOptions fault{.initial = std::chrono::milliseconds(100)};
   std::function<bool()> yields = {};  // see DispatcherOptions

@@ -27,10 +27,14 @@ std::uint64_t settled_items(const DispatcherCounters& counters) {
 
 std::string_view to_string(RecoveryWriter::State state) noexcept {
   switch (state) {
-    case RecoveryWriter::State::live: return "live";
-    case RecoveryWriter::State::waiting: return "waiting";
-    case RecoveryWriter::State::draining: return "draining";
-    case RecoveryWriter::State::unreadable: return "unreadable";
+    case RecoveryWriter::State::live:
+      return "live";
+    case RecoveryWriter::State::waiting:
+      return "waiting";
+    case RecoveryWriter::State::draining:
+      return "draining";
+    case RecoveryWriter::State::unreadable:
+      return "unreadable";
   }
   return "?";
 }

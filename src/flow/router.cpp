@@ -129,7 +129,8 @@ void Router::submit(model::Chunk chunk, model::AckCallback done) noexcept {
     return;
   }
   // Somebody else took the last permit between readiness() and now.
-  done(model::Ack{.chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = "no route is ready"});
+  done(model::Ack{
+      .chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = "no route is ready"});
 }
 
 void Router::cancel_all() noexcept {
@@ -139,7 +140,8 @@ void Router::cancel_all() noexcept {
 std::vector<RouteStatus> Router::status() const {
   std::vector<RouteStatus> all;
   for (const Route& route : state_->routes) {
-    RouteStatus status{.name = std::string(route.sink->name()), .in_flight_count = route.in_flight.load(), .signals = {}};
+    RouteStatus status{
+        .name = std::string(route.sink->name()), .in_flight_count = route.in_flight.load(), .signals = {}};
     for (const model::Signal signal : model::all_signals) {
       status.signals[model::index_of(signal)] = route.sink->status(signal);
     }

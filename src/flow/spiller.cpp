@@ -12,7 +12,11 @@ constexpr base::Duration any_release_time = std::chrono::hours(24 * 365);
 
 Spiller::Spiller(model::ChunkSource& pool, Append append, std::shared_ptr<Doorbell> progress, os::Clock& clock,
                  SpillerOptions options)
-    : pool_(pool), append_(std::move(append)), progress_(std::move(progress)), clock_(clock), options_(std::move(options)) {}
+    : pool_(pool),
+      append_(std::move(append)),
+      progress_(std::move(progress)),
+      clock_(clock),
+      options_(std::move(options)) {}
 
 bool Spiller::make_room() noexcept {
   try {

@@ -1,5 +1,5 @@
-// Spiller: moves the oldest sealed chunks of the pool into the journal, on the calling thread. It is the pool's room maker,
-// when the dispatcher's parking under pressure was not fast enough, and it empties the pool at shutdown.
+// Spiller: moves the oldest sealed chunks of the pool into the journal, on the calling thread. It is the pool's room
+// maker, when the dispatcher's parking under pressure was not fast enough, and it empties the pool at shutdown.
 #pragma once
 
 #include <atomic>
@@ -63,8 +63,8 @@ class Spiller {
   os::Clock& clock_;
   SpillerOptions options_;
   std::atomic<std::uint64_t> spilled_{0};
-  std::atomic<std::int64_t> hopeless_until_{0};       // steady nanoseconds
-  std::atomic<std::uint64_t> hopeless_progress_{0};   // what the doorbell said then
+  std::atomic<std::int64_t> hopeless_until_{0};      // steady nanoseconds
+  std::atomic<std::uint64_t> hopeless_progress_{0};  // what the doorbell said then
 };
 
 }  // namespace arca::flow

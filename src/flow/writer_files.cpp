@@ -70,7 +70,8 @@ Result<std::unique_ptr<DeadWriter>> WriterFiles::adopt(model::WriterId id) {
     } else if (adopted.error().code() != ErrorCode::not_found) {
       return failure(adopted.error());
     } else if (!is_in_ledger(state_directory_, id)) {
-      missing = "its pool " + *target + " is gone (it does not survive a restart of the host); what was only there is lost";
+      missing =
+          "its pool " + *target + " is gone (it does not survive a restart of the host); what was only there is lost";
     }
   } else if (target.error().code() != ErrorCode::not_found) {
     return failure(target.error());

@@ -134,9 +134,9 @@ TEST(DispatcherThreadTest, runs_among_many_threads_and_wakes_those_who_wait_for_
       }
     });
   }
-  EXPECT_TRUE(dispatcher.wait_until(
-      [&] { return source.settled_count(Verdict::delivered) == producer_count * chunks_each; },
-      clock.steady_now() + 60s));
+  EXPECT_TRUE(
+      dispatcher.wait_until([&] { return source.settled_count(Verdict::delivered) == producer_count * chunks_each; },
+                            clock.steady_now() + 60s));
   const DrainReport report = dispatcher.drain(clock.steady_now() + 10s);
   EXPECT_TRUE(report.complete);
   over = true;

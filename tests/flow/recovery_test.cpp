@@ -321,8 +321,8 @@ TEST_F(RecoveryTest, drain_once_tells_its_progress_and_ends_when_nothing_is_left
   writers.add(4).unreadable = Error(ErrorCode::unsupported_version, "pool format 9");
   Recovery recovery(writers, &source, sink, real, recovery_options());
   std::vector<RecoveryProgress> told;
-  const RecoveryReport done = recovery.drain_once(real.steady_now() + 60s,
-                                                  [&](const RecoveryProgress& progress) { told.push_back(progress); });
+  const RecoveryReport done =
+      recovery.drain_once(real.steady_now() + 60s, [&](const RecoveryProgress& progress) { told.push_back(progress); });
   EXPECT_TRUE(done.complete);
   EXPECT_EQ(done.progress.items_done, 100U);
   EXPECT_EQ(done.progress.items_left, 0U);

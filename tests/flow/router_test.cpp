@@ -5,7 +5,8 @@
 namespace arca::flow {
 namespace {
 
-// A Collector, Cassandra (takes chunks during an outage) and a disk (takes them under pressure), with a dispatcher in front.
+// A Collector, Cassandra (takes chunks during an outage) and a disk (takes them under pressure), with a dispatcher in
+// front.
 class RouterTest : public FlowFixture {
  protected:
   RouterTest() {
@@ -19,9 +20,7 @@ class RouterTest : public FlowFixture {
   OverflowTier disk_tier() {
     return {.sink = &guarded_disk, .when = ParkWhen::pressure, .holds_metrics = [this] { return disk_holds_metrics; }};
   }
-  OverflowTier cassandra_tier() {
-    return {.sink = &guarded_cassandra, .when = ParkWhen::outage, .holds_metrics = {}};
-  }
+  OverflowTier cassandra_tier() { return {.sink = &guarded_cassandra, .when = ParkWhen::outage, .holds_metrics = {}}; }
   void build(std::vector<OverflowTier> tiers) {
     router = std::make_unique<Router>(guarded_collector, clock, std::move(tiers),
                                       RouterOptions{.pressure = [this] { return pressure; }});

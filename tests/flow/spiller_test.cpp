@@ -71,18 +71,21 @@ TEST_F(SpillerTest, blocks_until_the_dispatcher_has_settled_something) {
   os::SystemClock real;
   full = true;
   source.put(make_chunk(1));
-  Spiller spiller(
-      source, [](const model::Chunk&) -> Result<void> { return failure(ErrorCode::full, "full"); }, progress, real,
-      {.policy = FullPolicy::block, .block_max = 60s, .report = [](const Error&) {}});
-  std::jthread dispatcher([this] { progress->ring(); });
+  Spiller spiller(source, [](const model::Chunk&) -> Result<void> { return failure(ErrorCode::full, "full"); },
+                  progress, real, {.policy = FullPolicy::block, .block_max = 60s, .report = [](const Error&) {}});
+  std::jthread dispatcher([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {  // one ring could come before anybody waits
+      progress->ring();
+      std::this_thread::yield();
+    }
+  });
   EXPECT_TRUE(spiller.make_room());
 }
 
 TEST_F(SpillerTest, blocks_no_longer_than_its_deadline) {
   os::SystemClock real;
-  Spiller spiller(
-      source, [](const model::Chunk&) -> Result<void> { return {}; }, progress, real,
-      {.policy = FullPolicy::block, .block_max = 20ms, .report = [](const Error&) {}});
+  Spiller spiller(source, [](const model::Chunk&) -> Result<void> { return {}; }, progress, real,
+                  {.policy = FullPolicy::block, .block_max = 20ms, .report = [](const Error&) {}});
   const base::SteadyTime begin = real.steady_now();
   EXPECT_FALSE(spiller.make_room());
   EXPECT_GE(real.steady_now() - begin, 20ms);

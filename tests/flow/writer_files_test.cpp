@@ -31,14 +31,15 @@ struct Writer {
     directory = journal::WriterDirectory::create(state_directory).value();
     constexpr std::uint64_t size = 8U << 20U;
     const auto place = journal::choose_pool_place(*directory, size, state_directory + "/shm").value();
-    pool = journal::Pool::create({.writer = directory->id(), .path = place.path, .size_max = size, .size_initial = size},
-                                 clock)
+    pool = journal::Pool::create(
+               {.writer = directory->id(), .path = place.path, .size_max = size, .size_initial = size}, clock)
                .value();
     journal = journal::Journal::open(os::posix_file_system(), clock,
                                      {.directory = directory->journal_path(), .writer = directory->id()})
                   .value();
-    context = pool->intern({.resource_fields = base::as_bytes("\x0A\x02RR"), .scope_fields = base::as_bytes("\x0A\x02SS")})
-                  .value();
+    context =
+        pool->intern({.resource_fields = base::as_bytes("\x0A\x02RR"), .scope_fields = base::as_bytes("\x0A\x02SS")})
+            .value();
     pool_file = place.path;
   }
   // Appends as many records of 1000 bytes and seals them as one chunk or more.
@@ -104,9 +105,8 @@ TEST_F(WriterFilesTest, a_dead_writer_is_delivered_counted_and_gone) {
   {
     Writer writer(directory.path(), clock);
     writer.record(700);
-    Spiller spiller(
-        *writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
-        std::make_shared<Doorbell>(), clock, {});
+    Spiller spiller(*writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
+                    std::make_shared<Doorbell>(), clock, {});
     ASSERT_TRUE(spiller.make_room());
     pool_file = writer.pool_file;
   }
@@ -147,9 +147,8 @@ TEST_F(WriterFilesTest, a_live_writer_is_left_alone) {
 TEST_F(WriterFilesTest, metrics_arrive_in_order_across_journal_and_pool) {
   {
     Writer writer(directory.path(), clock);
-    Spiller spiller(
-        *writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
-        std::make_shared<Doorbell>(), clock, {});
+    Spiller spiller(*writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
+                    std::make_shared<Doorbell>(), clock, {});
     for (int i = 0; i < 6; ++i) {
       writer.record(1, Signal::metrics);
       if (i < 3) {
@@ -169,9 +168,8 @@ TEST_F(WriterFilesTest, a_pool_that_a_reboot_took_is_reported_and_its_journal_is
   {
     Writer writer(directory.path(), clock);
     writer.record(10);
-    Spiller spiller(
-        *writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
-        std::make_shared<Doorbell>(), clock, {});
+    Spiller spiller(*writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
+                    std::make_shared<Doorbell>(), clock, {});
     ASSERT_TRUE(spiller.make_room());
     writer.record(20);
     pool_file = writer.pool_file;
@@ -213,9 +211,8 @@ TEST_F(WriterFilesTest, at_shutdown_the_pool_empties_into_the_journal) {
   writer.record(5, Signal::metrics);
   writer.pool->close();
   writer.pool->seal_all();
-  Spiller spiller(
-      *writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
-      std::make_shared<Doorbell>(), clock, {});
+  Spiller spiller(*writer.pool, [&](const model::Chunk& chunk) { return writer.journal->append(chunk); },
+                  std::make_shared<Doorbell>(), clock, {});
   const auto spilled = spiller.spill_all(clock.steady_now() + 1s);
   ASSERT_TRUE(spilled);
   EXPECT_TRUE(spilled->complete);
