@@ -2,12 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "arca/config.hpp"
 #include "cli/help.hpp"
 #include "cli/sink/output_file.hpp"
-#if __has_include("telemetry/configuration_page.hpp")
-#include "telemetry/configuration_page.hpp"
-#define ARCA_HAS_CONFIGURATION_PAGE 1
-#endif
 
 namespace arca::cli {
 
@@ -38,7 +35,10 @@ class DocsCommand final : public Command {
   }
 
   int run(Console& console) override {
-    if (document_ == "configuration") return print_configuration(console);
+    if (document_ == "configuration") {
+      console.print(configuration_markdown());
+      return to_int(ExitCode::ok);
+    }
     if (directory_.empty()) {
       return console.error("docs man", "no directory given", "Name the directory to write to.", ExitCode::usage);
     }
@@ -53,15 +53,6 @@ class DocsCommand final : public Command {
   }
 
  private:
-  static int print_configuration(Console& console) {
-#ifdef ARCA_HAS_CONFIGURATION_PAGE
-    console.print(telemetry::configuration_page());
-    return to_int(ExitCode::ok);
-#else
-    return console.error("docs configuration", "this build has no list of configuration keys", "", ExitCode::failure);
-#endif
-  }
-
   std::string document_;
   std::string directory_;
 };

@@ -40,7 +40,7 @@ void RequestLog::append(model::Signal signal, base::Bytes request) {
   }
   size_left_ -= head.size() + request.size();
   if (std::fwrite(head.data(), 1, head.size(), file_) != head.size() ||
-      std::fwrite(request.data(), 1, request.size(), file_) != request.size()) {
+      std::fwrite(request.data(), 1, request.size(), file_) != request.size() || std::fflush(file_) != 0) {
     ++skipped_count_;
     size_left_ = 0;  // the file ends in a part now; nothing may follow it
   }

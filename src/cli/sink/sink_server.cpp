@@ -19,7 +19,7 @@ namespace arca::cli::sink {
 
 namespace {
 
-constexpr std::size_t read_size = 512 << 10;
+constexpr std::size_t read_size = 256 << 10;
 constexpr int accept_backlog = 512;
 constexpr base::Duration bandwidth_pause = std::chrono::milliseconds(10);
 

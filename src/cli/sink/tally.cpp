@@ -33,12 +33,11 @@ std::optional<std::uint64_t> Tally::take(model::Signal signal, base::Bytes reque
   ids_of_request_.clear();
   fresh_ = again_ = 0;
   last_stream_ = nullptr;
-  // Walked twice when sequences are tracked, so that a request that turns out malformed has left no trace.
-  const auto ignore = [](void*, const SeenItem&) {};
+  sequences_of_request_.clear();
   const WalkOptions walk{options_.ids && !options_.sequences, options_.sequences};
-  if (options_.sequences && !walk_request(signal, request, walk, ignore, nullptr)) return std::nullopt;
   const auto items = walk_request(signal, request, walk, &Tally::visit, this);
   if (!items) return std::nullopt;
+  for (const SeenItem& item : sequences_of_request_) see_sequence(item);
   if (!ids_of_request_.empty()) {
     const std::uint64_t fresh_ids = span_ids_.insert(ids_of_request_);
     fresh_ += fresh_ids;
@@ -66,7 +65,7 @@ std::optional<std::uint64_t> Tally::take(model::Signal signal, base::Bytes reque
 void Tally::visit(void* self, const SeenItem& item) {
   auto& tally = *static_cast<Tally*>(self);
   if (tally.options_.sequences && item.sequence) {
-    tally.see_sequence(item);
+    tally.sequences_of_request_.push_back(item);
   } else if (tally.options_.ids && item.span_id.size() == 8) {
     tally.ids_of_request_.push_back(base::load<std::uint64_t>(item.span_id.data()));
   }

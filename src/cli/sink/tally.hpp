@@ -77,7 +77,9 @@ class Tally {
   std::uint64_t chunk_unnamed_count_ = 0;
   // Of the request being walked.
   model::Signal signal_ = model::Signal::traces;
+  // Counted once the whole request has been walked: a malformed one leaves no trace.
   std::vector<std::uint64_t> ids_of_request_;
+  std::vector<SeenItem> sequences_of_request_;
   std::uint64_t fresh_ = 0;
   std::uint64_t again_ = 0;
   std::string_view last_stream_name_;

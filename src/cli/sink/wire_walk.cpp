@@ -167,6 +167,10 @@ class Walker {
   // Notes the attribute if it is one of the four that name an item. KeyValue: 1 key, 2 value; AnyValue: 1 string,
   // 3 integer. The length of the key rules out nearly everything before a comparison.
   static void read_attribute(base::Bytes attribute, SeenItem& item, Rank& rank) noexcept {
+    if (attribute.size() > 1 && attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
+      const auto length = static_cast<std::size_t>(attribute[1]);
+      if (length != 8 && length != 9 && length != 11 && length < 0x80) return;
+    }
     Fields fields(attribute);
     Field key;
     if (!fields.next(key) || key.number != 1 || key.type != 2) return;
