@@ -7,7 +7,8 @@ arca_floor(journal arca_model arca_os fmt::fmt)
 arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::ISAL)
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
-arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk PkgConfig::YAML)
+arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
+  PkgConfig::YAML)
 arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)
 
 set(ARCA_FLOORS base os model otlp journal net flow sinks telemetry cli)
@@ -16,6 +17,12 @@ foreach(floor ${ARCA_FLOORS})
     arca_tests(${floor} arca_${floor})
   endif()
 endforeach()
+
+# The judge of what the providers record is the official protobuf; its receiver is a plain HTTP server.
+if(TARGET arca_telemetry_tests)
+  target_link_libraries(arca_telemetry_tests PRIVATE opentelemetry-cpp::proto opentelemetry-cpp::trace
+    opentelemetry-cpp::logs PkgConfig::HTTPLIB)
+endif()
 
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.
 foreach(tests arca_net_tests arca_sinks_tests)

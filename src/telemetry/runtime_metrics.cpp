@@ -93,8 +93,14 @@ void Runtime::shutdown_metrics(base::SteadyTime deadline) {
   for (auto& provider : providers) {
     if (provider == nullptr) continue;
     const auto time = time_left(clock_, deadline);
-    // The last owner may be the application: then only the reader stops here.
-    call_until([provider = std::move(provider), observed, time] { provider->Shutdown(time); }, deadline);
+    // The last owner may be the application: then only the reader stops here. Else the destructor shuts down, once.
+    call_until(
+        [provider = std::move(provider), observed, time]() mutable {
+          if (provider.use_count() > 1) provider->Shutdown(time);
+          observed.reset();
+          provider.reset();
+        },
+        deadline);
   }
 }
 
