@@ -15,7 +15,7 @@ setup:        ## install what a bare Debian 12 needs
 
 run:          ## the demonstration: a shop under load, a killed Collector, a killed service, nothing lost
 	@tools/setup
-	@tools/build release --jobs $(JOBS) $(RUN_TARGETS)
+	@tools/build release --jobs $(JOBS) arca_program examples/shop/all
 	@tools/run_demo
 
 test:         ## set up, build, run all tests; ends with "N passed, N failed"

@@ -67,6 +67,8 @@ if(ARCA_BUILD_EXAMPLES AND TARGET arca_shared)
       add_subdirectory(${example})
     elseif(sources)
       add_executable(example_${name} ${sources})
+      set_target_properties(example_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
       target_link_libraries(example_${name} PRIVATE arca_warnings arca_sanitizers arca::arca opentelemetry-cpp::sdk
         PkgConfig::HTTPLIB CLI11::CLI11 nlohmann_json::nlohmann_json fmt::fmt Threads::Threads)
     endif()
