@@ -44,12 +44,14 @@ struct EngineRequest {
 struct EngineAnswer {
   bool complete = false;       // the answer arrived whole
   bool request_began = false;  // at least one byte of the request may have reached the peer
-  bool body_cut = false;       // the body was longer than answer_body_size_max
-  int http_status = 0;         // 0: no status line came
-  std::string reason;          // HTTP/1.1 reason phrase
-  Headers headers;             // headers and trailers, names in lower case
+  bool ended_early = false;    // the peer ended the HTTP/2 stream before it had the whole request
+  std::size_t request_size = 0;
+  bool body_cut = false;  // the body was longer than answer_body_size_max
+  int http_status = 0;    // 0: no status line came
+  std::string reason;     // HTTP/1.1 reason phrase
+  Headers headers;        // headers and trailers, names in lower case
   std::vector<std::byte> body;
-  std::string error;           // why it is not complete, for people
+  std::string error;  // why it is not complete, for people
 
   // The last header or trailer of that name; empty if there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;

@@ -54,7 +54,7 @@ class CurlEngine::State final : public os::ForkSubscriber {
   bool ensure_thread(std::string& why);  // requires mutex_
   void run() noexcept;
   void step();
-  bool work();  // the part of a step under step_mutex_; whether there is reason to wait afterwards
+  bool work();        // the part of a step under step_mutex_; whether there is reason to wait afterwards
   bool take_inbox();  // whether the engine is to stop
   void admit_waiting();
   void begin(std::unique_ptr<Exchange> exchange);

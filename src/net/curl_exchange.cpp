@@ -28,9 +28,10 @@ std::string tls_trouble(CURLcode code, std::string_view text, const TlsOptions& 
       return fmt::format("cannot use the CA file '{}': {}; it must be a readable PEM file of certificates", tls.ca_file,
                          text);
     case CURLE_SSL_CERTPROBLEM:
-      return fmt::format("cannot use the client certificate '{}' with key '{}': {}; both must be readable PEM files "
-                         "that belong together, the key without passphrase",
-                         tls.client_cert_file, tls.client_key_file, text);
+      return fmt::format(
+          "cannot use the client certificate '{}' with key '{}': {}; both must be readable PEM files "
+          "that belong together, the key without passphrase",
+          tls.client_cert_file, tls.client_key_file, text);
     case CURLE_PEER_FAILED_VERIFICATION:
       return fmt::format("the server's certificate was not accepted: {} (trusting {})", text,
                          tls.ca_file.empty() ? std::string("the system's CAs") : "'" + tls.ca_file + "'");
@@ -130,6 +131,9 @@ void Exchange::conclude(CURLcode code, std::string_view why, const EngineOptions
   if (easy != nullptr) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
   answer.request_began = answer.request_began || request_size > 0 || sent_ > 0 || breaks_a_connection(code);
   answer.complete = code == CURLE_OK && why.empty();
+  answer.request_size = request.payload.size();
+  answer.ended_early =
+      code == CURLE_HTTP2_STREAM && answer.http_status == 0 && sent_ < request.prefix_size + answer.request_size;
   if (answer.complete) return;
   if (!why.empty()) {
     answer.error = why;

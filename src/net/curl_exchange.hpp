@@ -55,8 +55,8 @@ class Exchange {
   curl_slist* header_lines_ = nullptr;
   std::size_t header_bytes_ = 0;
   bool headers_too_large_ = false;
-  std::size_t sent_ = 0;         // position in prefix + payload
-  std::size_t slice_ = 0;        // the slice that sent_ stands in
+  std::size_t sent_ = 0;   // position in prefix + payload
+  std::size_t slice_ = 0;  // the slice that sent_ stands in
   std::size_t slice_offset_ = 0;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 };

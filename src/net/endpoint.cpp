@@ -14,13 +14,13 @@ constexpr std::uint16_t grpc_port = 4317;
 constexpr std::uint16_t http_port = 4318;
 
 tl::unexpected<Error> not_allowed(std::string_view text, std::string_view why, Protocol protocol) {
-  return failure(ErrorCode::invalid_config,
-                 fmt::format("endpoint '{}': {}; allowed is {}", text, why,
-                             protocol == Protocol::grpc
-                                 ? "http://host[:port], https://host[:port] or host[:port], for example "
-                                   "http://127.0.0.1:4317"
-                                 : "http://host[:port][/path] or https://host[:port][/path], for example "
-                                   "http://127.0.0.1:4318"));
+  return failure(
+      ErrorCode::invalid_config,
+      fmt::format("endpoint '{}': {}; allowed is {}", text, why,
+                  protocol == Protocol::grpc ? "http://host[:port], https://host[:port] or host[:port], for example "
+                                               "http://127.0.0.1:4317"
+                                             : "http://host[:port][/path] or https://host[:port][/path], for example "
+                                               "http://127.0.0.1:4318"));
 }
 
 bool is_host_character(char c) noexcept {
@@ -73,7 +73,8 @@ std::string Endpoint::url() const { return fmt::format("{}://{}{}", tls ? "https
 Result<Endpoint> parse_endpoint(std::string_view text, Protocol protocol, bool insecure) {
   const auto odd = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; };
   if (text.empty()) return not_allowed(text, "it is empty", protocol);
-  if (std::any_of(text.begin(), text.end(), odd)) return not_allowed(text, "it has blanks or control characters", protocol);
+  if (std::any_of(text.begin(), text.end(), odd))
+    return not_allowed(text, "it has blanks or control characters", protocol);
   Endpoint endpoint;
   std::string_view rest = text;
   if (const auto scheme_end = text.find("://"); scheme_end != std::string_view::npos) {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t prefix_size = 5;  // compressed flag, length as four bytes big-endian
 constexpr int status_unknown = 2;
+constexpr int status_resource_exhausted = 8;
+constexpr std::size_t default_request_size_max = 4U << 20U;  // of every gRPC server, unless told otherwise
 
 std::array<char, prefix_size> length_prefix(bool compressed, std::size_t size) noexcept {
   std::array<char, prefix_size> prefix{static_cast<char>(compressed ? 1 : 0)};
@@ -86,8 +88,20 @@ Response read_grpc_exchange(EngineAnswer answer) {
   if (answer.complete && answer.http_status != 0 && answer.http_status != 200) {
     response.outcome = Outcome::answered;
     response.status = status_of_http(answer.http_status);
-    response.message = fmt::format("HTTP status {} instead of a gRPC status; is the endpoint a gRPC server?",
-                                   answer.http_status);
+    response.message =
+        fmt::format("HTTP status {} instead of a gRPC status; is the endpoint a gRPC server?", answer.http_status);
+    return response;
+  }
+  // A server that refuses a request by its length says so in trailers and ends the stream while we still send.
+  // libcurl before 8.0 then loses the trailers. Above the limit that servers have, that is what happened; a smaller
+  // request stays unanswered.
+  if (answer.ended_early && answer.request_size > default_request_size_max) {
+    response.outcome = Outcome::answered;
+    response.status = status_resource_exhausted;
+    response.message = fmt::format(
+        "the server ended the stream of a request of {} bytes before it had it whole, as servers "
+        "do with a message larger than max",
+        answer.request_size);
     return response;
   }
   response.outcome = answer.request_began ? Outcome::no_answer : Outcome::not_sent;

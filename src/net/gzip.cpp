@@ -83,7 +83,7 @@ std::optional<std::vector<std::byte>> gunzip(base::Bytes compressed, std::size_t
     if (isal_inflate(state.get()) != ISAL_DECOMP_OK) return std::nullopt;
     used += room - state->avail_out;
     if (state->block_state == ISAL_BLOCK_FINISH) break;
-    if (state->avail_out > 0) return std::nullopt;      // it ends before its end
+    if (state->avail_out > 0) return std::nullopt;    // it ends before its end
     if (out.size() >= size_max) return std::nullopt;  // a bomb, or simply too much
     out.resize(std::min(size_max, out.size() * 2));
   }

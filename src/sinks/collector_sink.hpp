@@ -39,7 +39,7 @@ struct CollectorRoute {
 struct CollectorSinkOptions {
   std::array<CollectorRoute, model::signal_count> routes;
   SplitRequest split;
-  std::uint32_t in_flight_max = 4;                     // per signal; of metrics there is never more than one
+  std::uint32_t in_flight_max = 4;                    // per signal; of metrics there is never more than one
   base::Duration timeout = std::chrono::seconds(10);  // of one delivery, with all its parts
 };
 
@@ -52,7 +52,7 @@ struct CollectorCounters {
   std::uint64_t non_retryable_count = 0;  // rejected for good
   std::uint64_t no_answer_count = 0;      // sent, and then silence
   std::uint64_t split_count = 0;
-  std::uint32_t in_flight_count = 0;      // chunks
+  std::uint32_t in_flight_count = 0;  // chunks
 };
 
 struct CollectorStatus {

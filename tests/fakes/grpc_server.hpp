@@ -17,9 +17,9 @@ struct GrpcCall {
 struct GrpcAnswer {
   int status = 0;
   std::string message;
-  std::string details;                        // binary google.rpc.Status
-  std::string response;                       // sent with status 0 only
-  std::function<void()> before = [] {};       // runs on a thread of the server; may wait
+  std::string details;                   // binary google.rpc.Status
+  std::string response;                  // sent with status 0 only
+  std::function<void()> before = [] {};  // runs on a thread of the server; may wait
 };
 
 struct GrpcServerTls {

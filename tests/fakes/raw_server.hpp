@@ -60,8 +60,9 @@ class RawConnection {
     return true;
   }
   bool answer(int status, std::string_view reason, std::string_view extra_headers, std::string_view content) {
-    return write("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) + "\r\n" + std::string(extra_headers) +
-                 "Content-Length: " + std::to_string(content.size()) + "\r\n\r\n" + std::string(content));
+    return write("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) + "\r\n" +
+                 std::string(extra_headers) + "Content-Length: " + std::to_string(content.size()) + "\r\n\r\n" +
+                 std::string(content));
   }
   // Until the peer or the server's end closes.
   void stay_silent() {

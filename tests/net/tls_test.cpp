@@ -56,7 +56,8 @@ class Certificates {
     run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=" + name + " -keyout " + name +
         ".key -out " + name + ".pem");
   }
-  void make(const std::string& name, const std::string& ca, const std::string& extension, const std::string& days) const {
+  void make(const std::string& name, const std::string& ca, const std::string& extension,
+            const std::string& days) const {
     std::ofstream(path(name + ".ext")) << extension << "\n";
     run("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name + " -keyout " + name + ".key -out " +
         name + ".csr");

@@ -88,7 +88,6 @@ TEST(HttpTransport, AThousandRequestsShareAFewConnections) {
   EXPECT_LE(server.connection_count(), 4);
 }
 
-
 TEST(GrpcTransport, EveryStatusArrivesWithMessageAndDetails) {
   int status = 0;
   GrpcServer server([&](const GrpcCall&) {
@@ -192,7 +191,9 @@ TEST(GrpcTransport, ARudePeerIsNoAnswer) {
 
 TEST(Transport, ARefusedPortIsNotSent) {
   int port = 0;
-  { port = RawServer([](RawConnection&) {}).port(); }
+  {
+    port = RawServer([](RawConnection&) {}).port();
+  }
   const std::string target = "127.0.0.1:" + std::to_string(port);
   EXPECT_EQ(ask(*grpc_to(target), payload_of("x")).outcome, Outcome::not_sent);
   const Response response = ask(*http_to("http://" + target + "/"), payload_of("x"));
@@ -226,8 +227,10 @@ TEST(Transport, TheDestructorEndsWhatIsUnderWay) {
     const auto before = std::chrono::steady_clock::now();
     {
       std::unique_ptr<Transport> transport;
-      if (http) transport = http_to(black_hole.url());
-      else transport = grpc_to(black_hole.host_and_port());
+      if (http)
+        transport = http_to(black_hole.url());
+      else
+        transport = grpc_to(black_hole.host_and_port());
       for (int i = 0; i < 4; ++i) transport->send(payload_of("x"), {}, std::chrono::seconds(30), answers.take());
     }
     EXPECT_EQ(answers.wait(4, std::chrono::milliseconds(0)).size(), 4U);
