@@ -70,6 +70,18 @@ TEST(AgentConfig, WrongValuesAreRefusedWithTheirLineAndTheRange) {
   expect_refused("a: [\n", {"not YAML"});
 }
 
+TEST(AgentConfig, TheExampleIsValidAndShowsEveryKey) {
+  const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind("/tests/")) + "/examples/agent.yaml";
+  const auto config = load_agent_config(path);
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->drain_timeout, AgentConfig().drain_timeout);
+  EXPECT_EQ(config->scrape_interval, AgentConfig().scrape_interval);
+  EXPECT_EQ(config->processes.size(), 3u);
+  EXPECT_EQ(config->logs.size(), 1u);
+  EXPECT_EQ(config->record_bytes_max, AgentConfig().record_bytes_max);
+  EXPECT_EQ(config->probes.at(0).timeout, ProbeConfig().timeout);
+}
+
 TEST(AgentConfig, MoreProbesThanTheLimitAreRefused) {
   std::string yaml = "probes:\n";
   for (std::size_t i = 0; i <= probes_max; ++i) yaml += "- url: http://localhost/\n";
