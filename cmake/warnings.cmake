@@ -5,3 +5,7 @@ target_compile_options(arca_warnings INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(arca_warnings INTERFACE -Wthread-safety)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # gcc 12 sees overlapping copies inside std::string where there are none (gcc bug 105651, fixed in 13).
+  target_compile_options(arca_warnings INTERFACE -Wno-restrict)
+endif()

@@ -30,13 +30,13 @@ int main(int count, char** words) {
     return 1;
   }
   bench::Pipeline pipeline;
-  pipeline.tracer = trace::Provider::GetTracerProvider()->GetTracer("bench", "1");
+  pipeline.tracer = bench::trace::Provider::GetTracerProvider()->GetTracer("bench", "1");
   pipeline.flush = [&](double seconds) {
     const auto until = bench::now_ns() + static_cast<std::uint64_t>(seconds * 1e9);
     // Delivered means the Collector has it: what was spilled to disk must be drained too.
     while (bench::now_ns() < until) {
       const auto report = (*telemetry)->force_flush(std::chrono::milliseconds(1000));
-      if (report.all_delivered()) return true;
+      if (report.outcome == arca::FlushOutcome::delivered) return true;
       bench::sleep_until_ns(bench::now_ns() + 5'000'000);
     }
     return false;
