@@ -1,0 +1,305 @@
+// status, inspect and recover on a state directory with real pools and journals in it.
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "cli/command_line.hpp"
+#include "cli/otlp_request.hpp"
+#include "cli/sink/sink_server.hpp"
+#include "journal/journal.hpp"
+#include "journal/pool.hpp"
+#include "journal/writer_directory.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace arca::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::Signal;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome run(const std::vector<std::string>& arguments) {
+  std::ostringstream out, err;
+  Console console(out, err, false, false);
+  const int code = run_command_line(arguments, console);
+  return {code, out.str(), err.str()};
+}
+
+// One process's files. Destroying it leaves them as a crash would: nothing is finished.
+struct Writer {
+  std::unique_ptr<journal::WriterDirectory> directory;
+  std::unique_ptr<journal::Pool> pool;
+  std::unique_ptr<journal::Journal> journal;
+  model::ContextId context = 0;
+};
+
+class StateCommandsTest : public ::testing::Test {
+ protected:
+  Writer make_writer() {
+    Writer writer;
+    writer.directory = std::move(*journal::WriterDirectory::create(state_));
+    journal::PoolOptions pool;
+    pool.writer = writer.directory->id();
+    pool.path = writer.directory->pool_link();
+    pool.size_max = pool.size_initial = 2U << 20U;
+    writer.pool = std::move(*journal::Pool::create(pool, clock_));
+    journal::JournalOptions journal;
+    journal.directory = writer.directory->journal_path();
+    journal.writer = writer.directory->id();
+    journal.size_max = 16U << 20U;
+    journal.segment_size = 4U << 20U;
+    writer.journal = std::move(*journal::Journal::open(os::posix_file_system(), clock_, journal));
+    const std::string resource = testing::field(1, testing::field(1, testing::text_attribute("service.name", "shop")));
+    const std::string scope = testing::field(1, testing::field(1, "tests"));
+    writer.context = *writer.pool->intern({base::as_bytes(resource), base::as_bytes(scope)});
+    return writer;
+  }
+  static void append(Writer& writer, std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) {
+      const std::string record = testing::field(2, testing::span_record(i, "a", i));
+      ASSERT_EQ(writer.pool->append(Signal::traces, writer.context, base::as_bytes(record), 1),
+                journal::AppendStatus::accepted);
+    }
+  }
+  // Moves the oldest chunk of the pool into the journal; `settle` is what a crash in between leaves out.
+  void spill(Writer& writer, bool settle = true) {
+    writer.pool->seal_all();
+    const auto claim = writer.pool->claim(model::SignalSet::all(), clock_.steady_now());
+    ASSERT_TRUE(claim && *claim);
+    ASSERT_TRUE(writer.journal->append((*claim)->chunk));
+    if (!settle) return;
+    model::Ack ack;
+    ack.chunk_id = (*claim)->chunk.id;
+    ack.verdict = model::Verdict::parked;
+    ack.tier = model::Tier::journal;
+    ASSERT_TRUE(writer.pool->settle(ack));
+  }
+  Json status() {
+    const Outcome outcome = run({"status", "--state", state_, "--json", "--sample", "0"});
+    EXPECT_NE(outcome.out, "") << outcome.err;
+    return Json::parse(outcome.out);
+  }
+
+  support::TemporaryDirectory directory_;
+  std::string state_ = directory_ / "state";
+  os::SystemClock clock_;
+};
+
+TEST_F(StateCommandsTest, StatusAddsUpPoolAndJournalOfALiveWriter) {
+  Writer writer = make_writer();
+  append(writer, 1, 100);
+  spill(writer);
+  append(writer, 101, 130);
+  const Json report = status();
+  EXPECT_EQ(report["holds"], true);
+  const Json& traces = report["signals"]["traces"];
+  EXPECT_EQ(traces["accepted"], 130);
+  EXPECT_EQ(traces["in_journal"], 100);
+  EXPECT_EQ(traces["in_memory"], 30);
+  EXPECT_EQ(report["writers"][0]["live"], true);
+  EXPECT_GT(report["backlog_bytes"], 130 * 60);
+  EXPECT_TRUE(report["oldest_age_seconds"].is_number());
+}
+
+TEST_F(StateCommandsTest, ChunkInPoolAndJournalCountsOnce) {
+  {
+    Writer writer = make_writer();
+    append(writer, 1, 50);
+    spill(writer, false);
+  }
+  const Json report = status();
+  EXPECT_EQ(report["holds"], true) << report.dump(2);
+  EXPECT_EQ(report["signals"]["traces"]["accepted"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["in_journal"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["in_memory"], 0);
+  EXPECT_EQ(report["writers"][0]["live"], false);
+}
+
+TEST_F(StateCommandsTest, StatusFailsWhenSomethingIsLost) {
+  {
+    const auto directory = std::move(*journal::WriterDirectory::create(state_));
+    model::Totals totals{};
+    totals[0] = {.accepted = 10, .delivered = 7, .lost = 3};
+    ASSERT_TRUE(directory->finish(totals));
+  }
+  const Outcome outcome = run({"status", "--state", state_, "--sample", "0"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_NE(outcome.out.find("lost"), std::string::npos);
+}
+
+TEST_F(StateCommandsTest, StatusSaysBrokenWhenTheLawIsBroken) {
+  {
+    const auto directory = std::move(*journal::WriterDirectory::create(state_));
+    model::Totals totals{};
+    totals[2] = {.accepted = 10, .delivered = 9};
+    ASSERT_TRUE(directory->finish(totals));
+  }
+  const Outcome outcome = run({"status", "--state", state_, "--sample", "0"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_NE(outcome.out.find("BROKEN"), std::string::npos);
+}
+
+TEST_F(StateCommandsTest, MissingStateIsAFailureWithItsName) {
+  for (const char* command : {"status", "inspect"}) {
+    const Outcome outcome = command == std::string("status") ? run({"status", "--state", state_}) : run({"inspect", state_});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_NE(outcome.err.find(state_), std::string::npos);
+  }
+}
+
+TEST_F(StateCommandsTest, InspectShowsEveryRecordOfPoolAndJournal) {
+  Writer writer = make_writer();
+  append(writer, 1, 3);
+  spill(writer);
+  append(writer, 4, 5);
+  const Outcome outcome = run({"inspect", state_, "--records", "--json"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  std::size_t span_count = 0;
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    const Json finding = Json::parse(line);
+    if (finding["kind"] != "records") continue;
+    span_count += finding["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"].size();
+  }
+  EXPECT_EQ(span_count, 3U + 3U + 2U);  // the first three stand in the pool's settled range and in the journal
+  const Outcome text = run({"inspect", state_, "--records"});
+  EXPECT_NE(text.out.find("\"work\""), std::string::npos);
+  EXPECT_NE(text.out.find("service.name=\"shop\""), std::string::npos);
+}
+
+TEST_F(StateCommandsTest, InspectShowsDamageAndGoesOn) {
+  std::string segment;
+  {
+    Writer writer = make_writer();
+    append(writer, 1, 10);
+    spill(writer);
+    append(writer, 11, 20);
+    spill(writer);
+    for (const auto& entry : std::filesystem::directory_iterator(writer.directory->journal_path())) {
+      if (entry.path().extension() == ".segment") segment = entry.path();
+    }
+  }
+  const int file = open(segment.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(pwrite(file, "DAMAGE", 6, 500), 6);
+  close(file);
+  const Outcome outcome = run({"inspect", segment, "--records"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.out.find("damage"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("test.seq=20"), std::string::npos) << outcome.out;
+}
+
+TEST_F(StateCommandsTest, InspectKnowsWhatIsNotOurs) {
+  const Outcome outcome = run({"inspect", "/proc/self/status"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("is no pool"), std::string::npos);
+}
+
+TEST_F(StateCommandsTest, InspectSurvivesFilesCutAtEveryPlace) {
+  std::string pool;
+  {
+    Writer writer = make_writer();
+    append(writer, 1, 3);
+    pool = std::filesystem::canonical(writer.directory->pool_link());
+  }
+  const std::string cut = directory_ / "cut";
+  for (std::size_t size = 0; size < 300'000; size += size < 9000 ? 61 : 7919) {
+    std::filesystem::copy_file(pool, cut, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(cut, size);
+    const int code = run({"inspect", cut, "--records"}).code;
+    EXPECT_TRUE(code == 0 || code == 1) << size;
+  }
+}
+
+// A sink beside the command, on its own thread.
+class RunningSink {
+ public:
+  RunningSink() {
+    sink::SinkOptions options;
+    options.track = {.ids = true, .sequences = true};
+    server_ = std::move(*sink::SinkServer::open(options, loop_));
+    thread_ = std::thread([this] {
+      while (!stopping_) loop_.step(std::chrono::milliseconds(5));
+    });
+  }
+  ~RunningSink() {
+    if (thread_.joinable()) stop();
+  }
+  Json stop() {
+    stopping_ = true;
+    thread_.join();
+    return server_->report();
+  }
+  [[nodiscard]] std::string grpc() const { return "http://127.0.0.1:" + std::to_string(server_->ports().grpc); }
+  [[nodiscard]] std::string http() const { return "http://127.0.0.1:" + std::to_string(server_->ports().http); }
+
+ private:
+  os::SystemClock clock_;
+  sink::EventLoop loop_{clock_};
+  std::unique_ptr<sink::SinkServer> server_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+TEST_F(StateCommandsTest, RecoverDeliversWhatADeadWriterLeftAndOnlyThat) {
+  {
+    Writer dead = make_writer();
+    append(dead, 1, 100);
+    spill(dead);
+    append(dead, 101, 150);
+  }
+  Writer live = make_writer();
+  append(live, 1000, 1010);
+  RunningSink collector;
+  const Outcome plan = run({"recover", "--state", state_, "--dry-run", "--json"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("\"items\": 150"), std::string::npos) << plan.out;
+  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--json", "--deadline", "30s"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out)["items_delivered"], 150);
+  const Json report = collector.stop();
+  EXPECT_EQ(report["signals"]["traces"]["unique"], 150);
+  EXPECT_EQ(report["signals"]["traces"]["duplicates"], 0);
+  const Json after = status();
+  EXPECT_EQ(after["holds"], true);
+  EXPECT_EQ(after["signals"]["traces"]["delivered"], 150);
+  EXPECT_EQ(after["signals"]["traces"]["in_memory"], 11);
+  EXPECT_EQ(after["finished"]["writers"], 1);
+}
+
+TEST_F(StateCommandsTest, RecoverOverHttp) {
+  {
+    Writer dead = make_writer();
+    append(dead, 1, 20);
+  }
+  RunningSink collector;
+  const Outcome outcome =
+      run({"recover", "--state", state_, "--endpoint", collector.http(), "--protocol", "http/protobuf", "--deadline", "30s"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 20);
+}
+
+TEST_F(StateCommandsTest, RecoverWithoutACollectorKeepsAllAndSaysSo) {
+  {
+    Writer dead = make_writer();
+    append(dead, 1, 20);
+  }
+  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", "http://127.0.0.1:1", "--deadline", "500ms"});
+  EXPECT_EQ(outcome.code, 4) << outcome.out << outcome.err;
+  const Json after = status();
+  EXPECT_EQ(after["holds"], true);
+  EXPECT_EQ(after["signals"]["traces"]["in_memory"], 20);
+}
+
+}  // namespace
+}  // namespace arca::cli
