@@ -22,6 +22,7 @@ endforeach()
 if(TARGET arca_telemetry_tests)
   target_link_libraries(arca_telemetry_tests PRIVATE opentelemetry-cpp::proto opentelemetry-cpp::trace
     opentelemetry-cpp::logs PkgConfig::HTTPLIB)
+  target_compile_definitions(arca_telemetry_tests PRIVATE ARCA_SOURCE_DIRECTORY="${CMAKE_SOURCE_DIR}")
 endif()
 
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.

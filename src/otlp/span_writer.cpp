@@ -34,6 +34,7 @@ void SpanWriter::begin(const SpanStart& start, const SpanLimits& limits) noexcep
   std::byte* at = put_id(out_.cursor(), tags::span::trace_id, start.trace_id);
   at = put_id(at, tags::span::span_id, start.span_id);
   if (!is_zero(start.parent_span_id)) at = put_id(at, tags::span::parent_span_id, start.parent_span_id);
+  kind_offset_ = static_cast<std::size_t>(at - out_.at(0));
   at = put_small(at, tags::span::kind, static_cast<std::uint8_t>(start.kind));
   at = put_fixed(at, tags::span::start_time, unix_nanos(start.start_time));
   if (start.flags != 0) {
@@ -47,6 +48,17 @@ void SpanWriter::begin(const SpanStart& start, const SpanLimits& limits) noexcep
     name_offset_ = out_.offset();
     put_text_field(out_, tags::span::name, start.name);
   }
+}
+
+// The front of a span never moves: a tag and a byte of kind, a tag and eight bytes of time, two bytes of tag and flags.
+void SpanWriter::set_kind(SpanKind kind) noexcept {
+  if (!out_.failed()) *out_.at(kind_offset_ + 1) = static_cast<std::byte>(kind);
+}
+void SpanWriter::set_start_time(base::WallTime start_time) noexcept {
+  if (!out_.failed()) base::store(out_.at(kind_offset_ + 3), unix_nanos(start_time));
+}
+void SpanWriter::set_flags(std::uint32_t flags) noexcept {
+  if (!out_.failed()) base::store(out_.at(kind_offset_ + 13), flags);
 }
 
 void SpanWriter::set_name(std::string_view name) noexcept { replace_field(name_offset_, tags::span::name, name); }

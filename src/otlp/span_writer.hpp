@@ -63,6 +63,12 @@ class SpanWriter {
   // Starts a span; whatever was not ended before is forgotten.
   void begin(const SpanStart& start, const SpanLimits& limits) noexcept;
 
+  // For callers that learn these only later (the SDK's recordable does): replace what begin() was given. set_flags
+  // requires that begin() was given flags, which may be any but 0.
+  void set_kind(SpanKind kind) noexcept;
+  void set_start_time(base::WallTime start_time) noexcept;
+  void set_flags(std::uint32_t flags) noexcept;
+
   // Replaces the name.
   void set_name(std::string_view name) noexcept;
 
@@ -108,6 +114,7 @@ class SpanWriter {
 
   WireWriter out_;
   SpanLimits limits_;
+  std::size_t kind_offset_ = 0;     // of the field kind; start time and flags stand right behind it
   std::size_t name_offset_ = 0;     // of the name field; 0: none
   std::size_t status_offset_ = 0;   // of the status field with a description; 0: none
   std::size_t child_body_ = 0;      // of the open event or link; 0: none

@@ -1,0 +1,167 @@
+// Every key of the configuration: what is allowed is taken, what is not is named.
+#include "arca/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "fakes/fake_environment.hpp"
+#include "support/temporary_directory.hpp"
+#include "telemetry/variables.hpp"
+
+namespace arca::test {
+namespace {
+
+fakes::FakeEnvironment environment(std::map<std::string, std::string> more = {}) {
+  more.try_emplace("ARCA_STATE_DIRECTORY", "/tmp/arca-state");
+  return fakes::FakeEnvironment(std::move(more));
+}
+
+std::string error_of(const std::map<std::string, std::string>& variables) {
+  const auto result = finalize({}, environment(variables));
+  return result ? "" : result.error().message();
+}
+
+TEST(Config, DefaultsAreComplete) {
+  const auto config = finalize({}, environment());
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ((*config)->traces.protocol, Protocol::grpc);
+  EXPECT_EQ((*config)->traces.endpoint, "http://127.0.0.1:4317");
+  EXPECT_EQ((*config)->sampler, "parentbased_always_on");
+  EXPECT_EQ((*config)->schedule_delay, std::chrono::seconds(1));
+  EXPECT_EQ((*config)->pool_size, 64U << 20U);
+  EXPECT_EQ((*config)->span_limits.attribute_count, 128U);
+  EXPECT_TRUE(config->warnings().empty());
+}
+
+TEST(Config, HttpAppendsTheSignalsPathToTheBaseAndTakesASignalsOwnUrlAsItIs) {
+  const auto config = finalize({}, environment({{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
+                                                {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:80/base"},
+                                                {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://logs:443/own"}}));
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ((*config)->traces.endpoint, "http://collector:80/base/v1/traces");
+  EXPECT_EQ((*config)->logs.endpoint, "https://logs:443/own");
+}
+
+TEST(Config, AStandardVariableThatCannotBeParsedIsIgnoredWithAWarning) {
+  for (const char* name : {"OTEL_BSP_SCHEDULE_DELAY", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EXPORTER_OTLP_TIMEOUT",
+                           "OTEL_TRACES_SAMPLER", "OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_SDK_DISABLED"}) {
+    const auto config = finalize({}, environment({{name, "rubbish"}}));
+    ASSERT_TRUE(config) << name;
+    ASSERT_EQ(config->warnings().size(), 1U) << name;
+    EXPECT_NE(config->warnings().front().find(name), std::string::npos);
+  }
+}
+
+TEST(Config, AnArcaVariableThatCannotBeParsedIsAnErrorThatNamesItValueAndWhatIsAllowed) {
+  for (const auto& variable : telemetry::variables()) {
+    if (variable.is_standard() || variable.kind == telemetry::Kind::text) continue;
+    const std::string message = error_of({{variable.name, "-rubbish-"}});
+    EXPECT_NE(message.find(variable.name), std::string::npos) << variable.name << ": " << message;
+    EXPECT_NE(message.find("-rubbish-"), std::string::npos) << message;
+    EXPECT_NE(message.find("allowed is"), std::string::npos) << message;
+  }
+}
+
+TEST(Config, AnEmptyVariableIsUnset) {
+  std::map<std::string, std::string> empty;
+  for (const auto& variable : telemetry::variables()) empty[variable.name] = "";
+  empty["ARCA_STATE_DIRECTORY"] = "/tmp/arca";
+  const auto config = finalize({}, environment(empty));
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_TRUE(config->warnings().empty());
+}
+
+TEST(Config, NumbersOutOfRangeAreRefused) {
+  EXPECT_NE(error_of({{"ARCA_POOL_SIZE", "5"}}), "");
+  EXPECT_NE(error_of({{"ARCA_POOL_SIZE", "99999999999999999999"}}), "");
+  EXPECT_NE(error_of({{"ARCA_HIGH_WATER", "1.5"}}), "");
+  EXPECT_NE(error_of({{"ARCA_HIGH_WATER", "nan"}}), "");
+  EXPECT_EQ(error_of({{"ARCA_POOL_SIZE", "8MiB"}}), "");
+  EXPECT_EQ(error_of({{"ARCA_SCHEDULE_DELAY", "250ms"}}), "");
+}
+
+TEST(Config, EveryFieldThatTheApplicationSetsIsChecked) {
+  Config config;
+  config.when_full = "panic";
+  const auto result = finalize(config, environment());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message(), "when_full: \"panic\" is not allowed; allowed is one of refuse, block");
+}
+
+TEST(Config, EndpointsThatDontParseAreErrors) {
+  for (const char* endpoint : {"ftp://host", "http://", "host:99999", "http://host:x", "a b"}) {
+    EXPECT_NE(error_of({{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint}}).find("otlp.endpoint"), std::string::npos)
+        << endpoint << ": " << error_of({{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint}});
+  }
+}
+
+TEST(Config, HeadersCannotSmuggleLines) {
+  EXPECT_NE(error_of({{"OTEL_EXPORTER_OTLP_HEADERS", "a=b%0D%0Ac: d"}}), "");
+  EXPECT_EQ(error_of({{"OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret%20word"}}), "");
+}
+
+TEST(Config, CodeWinsOverEnvironmentWinsOverFile) {
+  support::TemporaryDirectory directory;
+  std::ofstream(directory / "arca.yaml") << "service_name: file\nsampler: always_off\nlog_level: debug\n";
+  Config code;
+  code.service_name = "code";
+  const auto config = finalize(code, environment({{"ARCA_CONFIG_FILE", directory / "arca.yaml"},
+                                                  {"OTEL_SERVICE_NAME", "variable"},
+                                                  {"OTEL_TRACES_SAMPLER", "always_on"}}));
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ((*config)->service_name, "code");
+  EXPECT_EQ((*config)->sampler, "always_on");
+  EXPECT_EQ((*config)->log_level, "debug");
+}
+
+TEST(Config, YamlNamesTheLineOfAnUnknownKeyAndOfAWrongType) {
+  const auto unknown = Config::from_yaml_text("service_name: a\notlp:\n  endpiont: x\n", "arca.yaml");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().message(), "arca.yaml:3: unknown key \"otlp.endpiont\"");
+  const auto wrong = Config::from_yaml_text("\npool_size: [1]\n", "arca.yaml");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message().find("arca.yaml:2: pool_size"), std::string::npos) << wrong.error().message();
+  for (const char* text : {"a: b: c", "- 1", "{", "service_name: ["}) {
+    EXPECT_FALSE(Config::from_yaml_text(text, "x")) << text;
+  }
+}
+
+TEST(Config, YamlTakesMapsAndLists) {
+  const auto config = Config::from_yaml_text(
+      "resource_attributes: {a: b, c: d}\npropagators: [b3, baggage]\notlp: {headers: {tenant: blue}, timeout: 2s}\n", "x");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->resource_attributes->size(), 2U);
+  EXPECT_EQ(config->propagators->front(), "b3");
+  EXPECT_EQ(config->otlp.headers->front().second, "blue");
+  EXPECT_EQ(config->otlp.timeout, std::chrono::seconds(2));
+}
+
+TEST(Config, ResourceAttributesArePercentDecoded) {
+  const auto pairs = telemetry::parse_pairs("a=b%20c,d=%2C");
+  ASSERT_TRUE(pairs);
+  EXPECT_EQ(pairs->at(0).second, "b c");
+  EXPECT_EQ(pairs->at(1).second, ",");
+  EXPECT_FALSE(telemetry::parse_pairs("a=%2"));
+  EXPECT_FALSE(telemetry::parse_pairs("=b"));
+}
+
+TEST(Config, TheDocumentIsInStepWithTheCode) {
+  std::ifstream file(std::string(ARCA_SOURCE_DIRECTORY) + "/docs/configuration.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), configuration_markdown()) << "write docs/configuration.md anew: arca docs configuration";
+}
+
+TEST(Config, KeysAndNamesAreUnique) {
+  std::set<std::string> seen;
+  for (const auto& variable : telemetry::variables()) {
+    EXPECT_TRUE(seen.insert(variable.name).second) << variable.name;
+    EXPECT_TRUE(seen.insert(variable.key).second) << variable.key;
+  }
+}
+
+}  // namespace
+}  // namespace arca::test
