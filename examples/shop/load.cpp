@@ -69,7 +69,7 @@ class Load {
     }
     const std::lock_guard lock(mutex_);
     ++by_status_[result->status];
-    if (answered_.is_open()) answered_ << id << ' ' << result->status << '\n';
+    if (answered_.is_open()) answered_ << id << ' ' << result->status << std::endl;  // whole lines, for those who follow the file
   }
 
   const Options options_;

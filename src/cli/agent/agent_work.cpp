@@ -16,6 +16,7 @@ namespace {
 namespace api = opentelemetry;
 
 constexpr std::size_t probe_threads_max = 4;
+constexpr int last_steps_max = 64;
 constexpr std::chrono::milliseconds probe_stagger{50};  // so that probes of one interval do not stay in step
 
 api::nostd::shared_ptr<api::trace::Tracer> tracer() {
@@ -122,6 +123,9 @@ bool LogTail::step() {
 }
 
 void LogTail::finish() {
+  // What stands in the files now is still taken; a writer faster than this loop does not hold up the end.
+  for (int i = 0; i < last_steps_max && follower_.step(); ++i) {
+  }
   if (const auto finished = follower_.finish(); !finished && say_) {
     say_("positions of followed files are not kept: " + finished.error().message());
   }
