@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "arca/export.hpp"
 #include "arca/result.hpp"
 
 namespace arca {
@@ -69,7 +70,7 @@ struct RecoveryConfig {
 
 // What a user asks for. A field that is not set comes from the environment, then from the file that ARCA_CONFIG_FILE
 // names, then from the default. Value type.
-struct Config {
+struct ARCA_EXPORT Config {
   std::optional<bool> disabled;
   std::optional<std::string> service_name;
   std::optional<KeyValues> resource_attributes;
@@ -199,13 +200,13 @@ class FinalizedConfig {
 
 // Completes a config from the environment and defaults and checks it. An error names the key, its value and
 // what is allowed. Standard OTEL_* variables that cannot be parsed are warnings, all else is strict.
-Result<FinalizedConfig> finalize(const Config& config, const os::Environment& environment);
+ARCA_EXPORT Result<FinalizedConfig> finalize(const Config& config, const os::Environment& environment);
 // The same with the environment of this process.
-Result<FinalizedConfig> finalize(const Config& config);
+ARCA_EXPORT Result<FinalizedConfig> finalize(const Config& config);
 
 // docs/configuration.md, from the same list that parses.
-std::string configuration_markdown();
+ARCA_EXPORT std::string configuration_markdown();
 // The same list for a terminal: one variable a line.
-std::string configuration_help();
+ARCA_EXPORT std::string configuration_help();
 
 }  // namespace arca

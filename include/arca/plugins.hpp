@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "arca/export.hpp"
 #include "arca/telemetry.hpp"
 #include "opentelemetry/sdk/logs/processor.h"
 #include "opentelemetry/sdk/metrics/push_metric_exporter.h"
@@ -15,8 +16,8 @@ namespace arca {
 
 // Each encodes while the SDK sets values, keeps no pointer into the SDK's objects, and outlives `telemetry` harmlessly:
 // it then records nothing. The resource is that of the SDK's provider. ForceFlush tells the truth, Shutdown flushes.
-std::unique_ptr<opentelemetry::sdk::trace::SpanProcessor> make_span_processor(Telemetry& telemetry);
-std::unique_ptr<opentelemetry::sdk::logs::LogRecordProcessor> make_log_record_processor(Telemetry& telemetry);
-std::unique_ptr<opentelemetry::sdk::metrics::PushMetricExporter> make_metric_exporter(Telemetry& telemetry);
+ARCA_EXPORT std::unique_ptr<opentelemetry::sdk::trace::SpanProcessor> make_span_processor(Telemetry& telemetry);
+ARCA_EXPORT std::unique_ptr<opentelemetry::sdk::logs::LogRecordProcessor> make_log_record_processor(Telemetry& telemetry);
+ARCA_EXPORT std::unique_ptr<opentelemetry::sdk::metrics::PushMetricExporter> make_metric_exporter(Telemetry& telemetry);
 
 }  // namespace arca

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arca/export.hpp"
 #include "opentelemetry/context/context.h"
 #include "opentelemetry/context/propagation/text_map_propagator.h"
 
@@ -22,15 +23,15 @@ using HeaderSetter = std::function<void(std::string_view name, std::string_view 
 using HeaderGetter = std::function<std::string_view(std::string_view name)>;
 
 // Writes the current context (or `context`) by the global propagator. Never throws.
-void inject(const HeaderSetter& set_header) noexcept;
-void inject(const HeaderSetter& set_header, const opentelemetry::context::Context& context) noexcept;
+ARCA_EXPORT void inject(const HeaderSetter& set_header) noexcept;
+ARCA_EXPORT void inject(const HeaderSetter& set_header, const opentelemetry::context::Context& context) noexcept;
 
 // Reads a context by the global propagator: the current one, with the caller's span and baggage in it. Bad headers are
 // ignored, as the specifications say. Never throws.
-opentelemetry::context::Context extract(const HeaderGetter& get_header) noexcept;
+ARCA_EXPORT opentelemetry::context::Context extract(const HeaderGetter& get_header) noexcept;
 
 // Whether two header names are equal: ASCII letters of either case are.
-bool same_header(std::string_view left, std::string_view right) noexcept;
+ARCA_EXPORT bool same_header(std::string_view left, std::string_view right) noexcept;
 
 // Finds a header in any range of name-value pairs (std::map, std::multimap, a vector of pairs), whatever its case.
 template <class Headers>
@@ -43,7 +44,7 @@ std::string_view find_header(const Headers& headers, std::string_view name) noex
 
 // A propagator for names as OTEL_PROPAGATORS has them: tracecontext, baggage, b3, b3multi, none. For code that
 // doesn't want the global one.
-std::unique_ptr<opentelemetry::context::propagation::TextMapPropagator> make_propagator(
+ARCA_EXPORT std::unique_ptr<opentelemetry::context::propagation::TextMapPropagator> make_propagator(
     const std::vector<std::string>& names);
 
 }  // namespace arca

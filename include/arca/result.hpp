@@ -8,6 +8,8 @@
 #include <tl/expected.hpp>
 #include <utility>
 
+#include "arca/export.hpp"
+
 namespace arca {
 
 // Permanent numbers: they appear in logs and JSON. Never renumber; retired numbers stay as comments.
@@ -27,7 +29,7 @@ enum class ErrorCode : int {
 };
 
 // Returns the code's name as it is printed, for example "invalid_config".
-std::string_view to_string(ErrorCode code) noexcept;
+ARCA_EXPORT std::string_view to_string(ErrorCode code) noexcept;
 
 // A failure. Value type; safe to copy between threads.
 class Error {

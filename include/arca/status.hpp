@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "arca/export.hpp"
+
 namespace arca {
 
 // Items (spans, log records, data points) of one signal since this process started.
@@ -52,7 +54,7 @@ struct Status {
   [[nodiscard]] bool holds() const noexcept { return traces.holds() && metrics.holds() && logs.holds(); }
 };
 
-std::string to_json(const Status& status);
+ARCA_EXPORT std::string to_json(const Status& status);
 
 enum class FlushOutcome : std::uint8_t {
   delivered,   // the Collector has everything that was accepted before the call

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 
+#include "arca/export.hpp"
 #include "arca/config.hpp"
 #include "arca/result.hpp"
 #include "arca/status.hpp"
@@ -28,7 +29,7 @@ class Runtime;
 //
 // In a forked child the same objects go on working: at the child's first record it gets a writer, a pool and threads
 // of its own. Spans begun before the fork are recorded by the parent only.
-class Telemetry {
+class ARCA_EXPORT Telemetry {
  public:
   // Finalizes the config with the environment and starts. An error says which key, which value, what is allowed.
   static Result<std::unique_ptr<Telemetry>> start(const Config& config = {});
