@@ -24,6 +24,13 @@ void leak(T&& owner) {
   new std::decay_t<T>(std::forward<T>(owner));
 }
 
+// "none" still lets errors of our own through: somebody must hear that records are refused.
+os::LogLevel log_level(std::string_view name) noexcept {
+  if (name == "debug") return os::LogLevel::debug;
+  if (name == "info") return os::LogLevel::info;
+  return name == "warn" ? os::LogLevel::warn : os::LogLevel::error;
+}
+
 std::uint64_t missed_items(const Status& status) noexcept {
   std::uint64_t items = 0;
   for (const SignalStatus* signal : {&status.traces, &status.metrics, &status.logs}) {
@@ -35,6 +42,7 @@ std::uint64_t missed_items(const Status& status) noexcept {
 }  // namespace
 
 Result<std::unique_ptr<Runtime>> Runtime::start(const FinalizedConfig& config, os::Clock& clock) {
+  os::set_log_level(log_level(config->log_level));
   std::unique_ptr<Runtime> runtime(new Runtime(config, clock));
   for (const std::string& warning : config.warnings()) os::log(os::LogLevel::warn, "{}", warning);
   if (auto begun = runtime->begin(); !begun) {
