@@ -8,9 +8,22 @@
 
 #include "arca/export.hpp"
 #include "arca/telemetry.hpp"
-#include "opentelemetry/sdk/logs/processor.h"
-#include "opentelemetry/sdk/metrics/push_metric_exporter.h"
-#include "opentelemetry/sdk/trace/processor.h"
+#include "opentelemetry/version.h"
+
+// Only named here: who hands a plug-in to the SDK has included the SDK's own header.
+OPENTELEMETRY_BEGIN_NAMESPACE
+namespace sdk {
+namespace trace {
+class SpanProcessor;
+}
+namespace logs {
+class LogRecordProcessor;
+}
+namespace metrics {
+class PushMetricExporter;
+}
+}  // namespace sdk
+OPENTELEMETRY_END_NAMESPACE
 
 namespace arca {
 

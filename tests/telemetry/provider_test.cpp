@@ -6,6 +6,7 @@
 
 #include "arca/plugins.hpp"
 #include "fake_collector.hpp"
+#include "opentelemetry/sdk/trace/processor.h"
 #include "opentelemetry/sdk/trace/tracer_provider.h"
 #include "opentelemetry/trace/provider.h"
 #include "support/temporary_directory.hpp"
