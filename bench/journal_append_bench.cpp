@@ -52,7 +52,7 @@ void append(benchmark::State& state, journal::Durability durability) {
     ack.verdict = model::Verdict::delivered;
     static_cast<void>(the_journal->settle(ack));
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * chunk_size));
+  state.SetBytesProcessed(static_cast<std::int64_t>(static_cast<std::uint64_t>(state.iterations()) * chunk_size));
   if (state.thread_index() == 0) {
     the_journal.reset();
     std::filesystem::remove_all(options.directory);
