@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace arca::cli::sink {
 
 namespace {
 constexpr int reads_per_turn_max = 8;  // then the other connections have their turn
+constexpr base::Duration linger_max = std::chrono::seconds(1);
 }
 
 Connection::~Connection() {
@@ -66,6 +68,7 @@ void Connection::read_some() {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return close_now();
     host_.bandwidth_used(static_cast<std::size_t>(got));
+    if (lingering_) continue;  // nobody listens any more
     on_bytes(buffer.first(static_cast<std::size_t>(got)));
     if (static_cast<std::size_t>(got) < allowed) return;  // the socket is empty, or nearly so
   }
@@ -89,10 +92,17 @@ void Connection::flush() {
     const bool had_bytes = !out_.empty();
     out_.clear();
     out_sent_ = 0;
-    if (closing_) return close_now();
+    if (closing_) return linger_until_peer_ends();
     if (had_bytes) on_drained();
   }
   if (!ended_) update_interest();
+}
+
+// Closing with bytes unread would send RST, and the peer might lose the answer that it has not read yet.
+void Connection::linger_until_peer_ends() {
+  if (std::exchange(lingering_, true)) return;
+  shutdown(descriptor_, SHUT_WR);
+  later(linger_max, [this] { close_now(); });
 }
 
 void Connection::update_interest() {

@@ -50,7 +50,7 @@ class Connection {
   virtual void on_drained() {}
 
   void write(base::Bytes bytes);
-  // Ends once everything written has gone out.
+  // Ends once everything written has gone out and the peer has closed its side, or a second later.
   void close_after_writing();
   // Ends with RST, whatever is still on its way.
   void reset_now();
@@ -69,6 +69,7 @@ class Connection {
   void on_events(std::uint32_t events);
   void read_some();
   void flush();
+  void linger_until_peer_ends();
   void update_interest();
 
   ConnectionHost& host_;
@@ -77,6 +78,7 @@ class Connection {
   bool ended_ = false;
   bool paused_ = false;  // no bandwidth left
   bool closing_ = false;
+  bool lingering_ = false;  // our side is shut; what still comes is thrown away
   std::vector<std::byte> out_;
   std::size_t out_sent_ = 0;
   std::uint32_t interest_ = 0;

@@ -16,6 +16,8 @@ constexpr std::int32_t connection_window = 256 << 20;
 constexpr std::uint32_t frame_size = 1 << 20;
 constexpr std::size_t bodies_kept_max = 64;
 constexpr std::size_t body_capacity_kept_max = 8 << 20;
+// Between an answer and the end of its connection: common clients forget the trailers when the end arrives with them.
+constexpr base::Duration goodbye_delay = std::chrono::milliseconds(100);
 constexpr std::size_t grpc_prefix_size = 5;  // compressed flag and length
 
 std::optional<model::Signal> signal_of_path(std::string_view path) {
@@ -211,7 +213,9 @@ void Http2Connection::pump() {
   }
   inside_library_ = false;
   if (!out.empty()) write(out);
-  const bool done = nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+  // After GOAWAY the library is done at once; the goodbye takes its time all the same.
+  const bool done = !saying_goodbye_ && nghttp2_session_want_read(session_) == 0 &&
+                    nghttp2_session_want_write(session_) == 0;
   if (!ended() && (done || (close_when_idle_ && streams_.empty()))) close_after_writing();
 }
 
@@ -282,10 +286,16 @@ void Http2Connection::respond(std::int32_t id, Answer answer) {
     return pump();
   }
   if (answer.announce_end) {
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR, nullptr, 0);
-    close_when_idle_ = true;
+    const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_);  // what has begun is still served
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
   }
-  if (answer.close_after) close_when_idle_ = true;
+  if (answer.announce_end || answer.close_after) {
+    saying_goodbye_ = true;
+    later(goodbye_delay, [this] {
+      close_when_idle_ = true;
+      pump();
+    });
+  }
   if (answer.grpc_status == 0) {
     submit_body(id, std::move(answer));
   } else {
