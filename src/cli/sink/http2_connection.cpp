@@ -285,23 +285,30 @@ void Http2Connection::respond(std::int32_t id, Answer answer) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
     return pump();
   }
-  if (answer.announce_end) {
-    const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_);  // what has begun is still served
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
-  }
-  if (answer.announce_end || answer.close_after) {
-    saying_goodbye_ = true;
-    later(goodbye_delay, [this] {
-      close_when_idle_ = true;
-      pump();
-    });
-  }
+  if (answer.announce_end || answer.close_after) say_goodbye(answer.announce_end);
   if (answer.grpc_status == 0) {
     submit_body(id, std::move(answer));
   } else {
     respond_without_body(id, answer);
   }
   pump();
+}
+
+void Http2Connection::say_goodbye(bool announced) {
+  if (std::exchange(saying_goodbye_, true)) return;
+  later(goodbye_delay, [this, announced] {
+    if (announced) {
+      const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_);  // what has begun is still served
+      nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
+    }
+    close_when_idle_ = !announced;
+    pump();
+  });
+  if (!announced) return;
+  later(2 * goodbye_delay, [this] {
+    close_when_idle_ = true;
+    pump();
+  });
 }
 
 void Http2Connection::respond_without_body(std::int32_t id, const Answer& answer) {

@@ -44,6 +44,7 @@ class Http2Connection final : public Connection {
   void body_arrived(std::int32_t id, base::Bytes bytes);
   void request_complete(std::int32_t id);
   void respond(std::int32_t id, Answer answer);
+  void say_goodbye(bool announced);  // a moment later
   void respond_without_body(std::int32_t id, const Answer& answer);
   void submit_body(std::int32_t id, Answer answer);
 

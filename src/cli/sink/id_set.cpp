@@ -1,20 +1,38 @@
 #include "cli/sink/id_set.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 
 namespace arca::cli::sink {
 
 namespace {
 
+constexpr std::size_t huge_page_size = 2 << 20;
 constexpr std::size_t slots_initial = 1024;
 constexpr std::size_t prefetch_distance = 12;  // about the memory latency, in insertions
 constexpr std::size_t duplicates_kept_max = 1000;
 
-std::size_t shard_of(std::uint64_t id) noexcept { return id & 0xFFU; }
-std::size_t slot_of(std::uint64_t id, std::size_t slot_count) noexcept { return (id >> 8U) & (slot_count - 1); }
+std::size_t shard_of(std::uint64_t id) noexcept { return id & 0x3FU; }
+std::size_t slot_of(std::uint64_t id, std::size_t slot_count) noexcept { return (id >> 6U) & (slot_count - 1); }
 
 }  // namespace
+
+SlotTable::SlotTable(std::size_t count) : size_(count) {
+  const std::size_t bytes = count * sizeof(std::uint64_t);
+  const std::size_t alignment = bytes >= huge_page_size ? huge_page_size : sizeof(std::max_align_t);
+  void* const memory = std::aligned_alloc(alignment, bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  if (bytes >= huge_page_size) madvise(memory, bytes, MADV_HUGEPAGE);
+  std::memset(memory, 0, bytes);
+  slots_.reset(static_cast<std::uint64_t*>(memory));
+}
+
+void SlotTable::Free::operator()(std::uint64_t* slots) const noexcept { std::free(slots); }
 
 std::uint64_t IdSet::insert(std::span<const std::uint64_t> ids) {
   std::uint64_t fresh = 0;
@@ -22,7 +40,7 @@ std::uint64_t IdSet::insert(std::span<const std::uint64_t> ids) {
     if (i + prefetch_distance < ids.size()) {
       const std::uint64_t ahead = ids[i + prefetch_distance];
       const Shard& shard = shards_[shard_of(ahead)];
-      if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[slot_of(ahead, shard.slots.size())], 1);
+      if (shard.slots.size() != 0) __builtin_prefetch(&shard.slots[slot_of(ahead, shard.slots.size())], 1);
     }
     const std::uint64_t id = ids[i];
     if (id == 0) {
@@ -47,9 +65,9 @@ std::uint64_t IdSet::insert(std::span<const std::uint64_t> ids) {
 }
 
 void IdSet::grow(Shard& shard) {
-  const std::vector<std::uint64_t> old = std::move(shard.slots);
-  shard.slots.assign(std::max(slots_initial, old.size() * 2), 0);
-  for (const std::uint64_t id : old) {
+  const SlotTable old = std::exchange(shard.slots, SlotTable(std::max(slots_initial, shard.slots.size() * 2)));
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    const std::uint64_t id = old[i];
     if (id == 0) continue;
     std::size_t slot = slot_of(id, shard.slots.size());
     while (shard.slots[slot] != 0) slot = (slot + 1) & (shard.slots.size() - 1);

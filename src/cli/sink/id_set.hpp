@@ -12,7 +12,25 @@
 
 namespace arca::cli::sink {
 
-// A set of 64-bit ids that are random already (span ids): no hash, open addressing, 256 shards so that
+// Slots of a hash table, zeroed, on huge pages where the kernel gives them: a set of ids is touched at random, so small pages
+// would cost a fault for each at first and a TLB miss ever after. Not thread-safe.
+class SlotTable {
+ public:
+  SlotTable() = default;
+  explicit SlotTable(std::size_t count);
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  std::uint64_t& operator[](std::size_t slot) noexcept { return slots_.get()[slot]; }
+  const std::uint64_t& operator[](std::size_t slot) const noexcept { return slots_.get()[slot]; }
+
+ private:
+  struct Free {
+    void operator()(std::uint64_t* slots) const noexcept;
+  };
+  std::unique_ptr<std::uint64_t, Free> slots_;
+  std::size_t size_ = 0;
+};
+
+// A set of 64-bit ids that are random already (span ids): no hash, open addressing, 64 shards so that
 // growing stops nobody for long. Not thread-safe.
 class IdSet {
  public:
@@ -27,12 +45,12 @@ class IdSet {
 
  private:
   struct Shard {
-    std::vector<std::uint64_t> slots;  // 0 is empty; a power of two
+    SlotTable slots;  // 0 is empty; a power of two
     std::uint64_t used = 0;
   };
   static void grow(Shard& shard);
 
-  std::array<Shard, 256> shards_;
+  std::array<Shard, 64> shards_;
   bool has_zero_ = false;
   bool overflowed_ = false;
   std::uint64_t size_ = 0;

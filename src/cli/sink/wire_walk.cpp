@@ -99,6 +99,10 @@ class Walker {
       const auto length = static_cast<std::size_t>(attribute[1]);
       if (length != 8 && length != 9 && length != 11 && length < 0x80) return;
     }
+    if (attribute.size() > 1 && attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
+      const auto length = static_cast<std::size_t>(attribute[1]);
+      if (length != 8 && length != 9 && length != 11 && length < 0x80) return;
+    }
     otlp::WireReader fields(attribute);
     const auto key = fields.next();
     if (!key || !key->is(1, WireType::length)) return;
