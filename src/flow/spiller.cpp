@@ -6,8 +6,8 @@
 namespace arca::flow {
 
 namespace {
-// Later than any release time: at shutdown even a chunk that waits for its retry moves.
-constexpr base::Duration any_release_time = std::chrono::hours(24 * 365);
+// A chunk that waits for its retry moves too: in the journal it can wait as well.
+constexpr base::SteadyTime whatever_its_release_time = base::never;
 }  // namespace
 
 Spiller::Spiller(model::ChunkSource& pool, Append append, std::shared_ptr<Doorbell> progress, os::Clock& clock,
@@ -46,9 +46,9 @@ bool Spiller::try_once() noexcept {
   const std::uint64_t progress = progress_->count();
   const base::SteadyTime now = clock_.steady_now();
   try {
-    const Result<std::optional<std::uint32_t>> spilled = spill_one(now, now);
-    if (spilled && *spilled) return true;
-    if (!spilled) report(options_.report, spilled.error().with_context("move a chunk from the pool to the journal"));
+    const Result<std::optional<std::uint32_t>> spilled = spill_one(whatever_its_release_time, now);
+    if (spilled) return spilled->has_value();
+    report(options_.report, spilled.error().with_context("move a chunk from the pool to the journal"));
   } catch (const std::exception& broken) {
     report(options_.report, Error(ErrorCode::internal, std::string("make room in the pool: ") + broken.what()));
   }
@@ -62,7 +62,7 @@ Result<SpillReport> Spiller::spill_all(base::SteadyTime deadline) {
   for (;;) {
     const base::SteadyTime now = clock_.steady_now();
     if (now >= deadline && spill_report.chunk_count > 0) return spill_report;  // one is always tried
-    const Result<std::optional<std::uint32_t>> spilled = spill_one(now + any_release_time, now);
+    const Result<std::optional<std::uint32_t>> spilled = spill_one(whatever_its_release_time, now);
     if (!spilled) return failure(spilled.error().with_context("move the pool into the journal"));
     if (!*spilled) {
       spill_report.complete = true;

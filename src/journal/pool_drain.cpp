@@ -195,16 +195,16 @@ void Pool::State::scrape(bool everything) {
   seal_full_chunks(true);  // those that were taken away just now
 }
 
+void Pool::State::seal_what_is_due(base::SteadyTime now) {
+  const bool need_room = now == base::never;  // somebody wants a chunk freed: every full one helps
+  if (need_room || now < next_scrape_) return seal_full_chunks(need_room);
+  scrape(false);
+  next_scrape_ = now + options_.schedule_delay;
+}
+
 Result<std::optional<model::Claim>> Pool::State::claim(model::SignalSet signals, base::SteadyTime now) {
   const std::lock_guard guard(drain_mutex_);
-  if (!adopted_) {
-    if (now >= next_scrape_) {
-      scrape(false);
-      next_scrape_ = now + options_.schedule_delay;
-    } else {
-      seal_full_chunks(false);
-    }
-  }
+  if (!adopted_) seal_what_is_due(now);
   Group* best = nullptr;
   for (const model::Signal signal : model::all_signals) {
     if (!signals.contains(signal)) continue;

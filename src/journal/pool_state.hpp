@@ -120,6 +120,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   void wake() noexcept;
 
   // --- draining (pool_drain.cpp), all require drain_mutex_ ---
+  void seal_what_is_due(base::SteadyTime now);
   void seal_full_chunks(bool everything);
   void scrape(bool everything);
   bool seal_chunk(std::uint32_t chunk, Group& group);

@@ -94,7 +94,11 @@ bool Recorder::hand_over(const Intake& intake, model::Signal signal, ScopeContex
   if (context == model::no_context) [[unlikely]] return append_direct(intake, signal, scope, record, item_count);
   switch (intake.pool->append(signal, context, record, item_count)) {
     case journal::AppendStatus::accepted: return true;
-    case journal::AppendStatus::no_room: return refuse(intake, signal, item_count);
+    case journal::AppendStatus::no_room:
+      // Everything in the pool is on its way and cannot be moved, but the journal may have room. Not for metrics:
+      // there they would overtake those in the pool.
+      if (signal == model::Signal::metrics) return refuse(intake, signal, item_count);
+      [[fallthrough]];
     case journal::AppendStatus::too_large: return append_direct(intake, signal, scope, record, item_count);
     case journal::AppendStatus::closed: return false;
   }
