@@ -21,13 +21,20 @@ constexpr int to_int(ExitCode code) noexcept { return static_cast<int>(code); }
 
 constexpr std::string_view describe(ExitCode code) noexcept {
   switch (code) {
-    case ExitCode::ok: return "success";
-    case ExitCode::failure: return "a file, a socket or a peer failed";
-    case ExitCode::usage: return "the command line or the configuration is not valid; nothing was done";
-    case ExitCode::law_broken: return "the conservation law does not hold, or records are lost";
-    case ExitCode::not_reachable: return "a peer cannot be reached; what is kept stays kept";
-    case ExitCode::busy: return "a live process owns what the command wanted to take";
-    case ExitCode::incomplete: return "stopped before the end; nothing is lost, the next run goes on";
+    case ExitCode::ok:
+      return "success";
+    case ExitCode::failure:
+      return "a file, a socket or a peer failed";
+    case ExitCode::usage:
+      return "the command line or the configuration is not valid; nothing was done";
+    case ExitCode::law_broken:
+      return "the conservation law does not hold, or records are lost";
+    case ExitCode::not_reachable:
+      return "a peer cannot be reached; what is kept stays kept";
+    case ExitCode::busy:
+      return "a live process owns what the command wanted to take";
+    case ExitCode::incomplete:
+      return "stopped before the end; nothing is lost, the next run goes on";
   }
   return "unknown";
 }

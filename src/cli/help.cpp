@@ -119,12 +119,14 @@ std::string man_head(std::string_view page_name) {
 }  // namespace
 
 std::string program_help(const CommandList& commands) {
-  std::string help = "arca: an OpenTelemetry agent that loses nothing it accepted\n\nUsage: arca COMMAND [OPTIONS]\n\nCommands:\n";
+  std::string help =
+      "arca: an OpenTelemetry agent that loses nothing it accepted\n\nUsage: arca COMMAND [OPTIONS]\n\nCommands:\n";
   for (const auto& command : commands) {
     help += fmt::format("  {:<10} {}\n", command->text().name, command->text().summary);
   }
-  help += "\nOptions:\n  -h, --help     Shows this help; after a command, the help of that command\n"
-          "  --version      Shows the version\n\nExit codes:\n";
+  help +=
+      "\nOptions:\n  -h, --help     Shows this help; after a command, the help of that command\n"
+      "  --version      Shows the version\n\nExit codes:\n";
   for (int code = 0; code <= to_int(ExitCode::incomplete); ++code) {
     help += fmt::format("  {}  {}\n", code, describe(static_cast<ExitCode>(code)));
   }
@@ -163,8 +165,9 @@ std::string program_man_page(const CommandList& commands) {
   for (const auto& command : commands) {
     page += fmt::format(".TP\n.BR arca\\-{} (1)\n{}\n", command->text().name, escape(command->text().summary));
   }
-  page += ".SH OPTIONS\n.TP\n.BR \\-h \", \" \\-\\-help\nShows the help; after a command, the help of that command.\n"
-          ".TP\n.B \\-\\-version\nShows the version.\n.SH EXIT STATUS\n";
+  page +=
+      ".SH OPTIONS\n.TP\n.BR \\-h \", \" \\-\\-help\nShows the help; after a command, the help of that command.\n"
+      ".TP\n.B \\-\\-version\nShows the version.\n.SH EXIT STATUS\n";
   for (int code = 0; code <= to_int(ExitCode::incomplete); ++code) {
     page += fmt::format(".TP\n.B {}\n{}\n", code, escape(describe(static_cast<ExitCode>(code))));
   }
@@ -190,7 +193,8 @@ std::string command_man_page(const CommandText& text, const CLI::App& options) {
   }
   page += ".SH EXIT STATUS\n";
   for (const ExitNote& note : text.exits) {
-    page += fmt::format(".TP\n.B {}\n{}\n", to_int(note.code), escape(note.meaning.empty() ? describe(note.code) : note.meaning));
+    page += fmt::format(".TP\n.B {}\n{}\n", to_int(note.code),
+                        escape(note.meaning.empty() ? describe(note.code) : note.meaning));
   }
   page += ".SH SEE ALSO\n.BR arca (1)";
   for (const std::string_view other : text.see_also) {

@@ -16,7 +16,8 @@ class InspectCommand final : public Command {
         "inspect",
         "walks pools, journals, quarantine and ledger, and shows all that is in them",
         "Never changes a file; decodes as much as possible of a damaged one; hides nothing. The path may be a state "
-        "directory, a writer's directory, a journal or quarantine directory, a pool file, a segment, or a ledger; without "
+        "directory, a writer's directory, a journal or quarantine directory, a pool file, a segment, or a ledger; "
+        "without "
         "one it is the state directory of the configuration. Files of live writers may be inspected too: they change "
         "while they are read, and the pool says when that happened.\n\n"
         "With --records each span, log record and metric is decoded. With --json every finding is one JSON object on a "

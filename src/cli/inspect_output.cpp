@@ -79,7 +79,8 @@ class RecordPrinter final : public otlp::RequestVisitor {
       std::string value = "-";
       if (const auto* integer = std::get_if<std::int64_t>(&point.value)) value = std::to_string(*integer);
       if (const auto* real = std::get_if<double>(&point.value)) value = fmt::format("{}", *real);
-      line(fmt::format("      {} {} count {} {}", time_text(point.time), value, point.count, value_text(point.attributes)));
+      line(fmt::format("      {} {} count {} {}", time_text(point.time), value, point.count,
+                       value_text(point.attributes)));
     }
   }
 
@@ -89,9 +90,7 @@ class RecordPrinter final : public otlp::RequestVisitor {
   std::string indent_;
 };
 
-std::string fact_text(const Json& value) {
-  return value.is_string() ? shown(value.get<std::string>()) : value.dump();
-}
+std::string fact_text(const Json& value) { return value.is_string() ? shown(value.get<std::string>()) : value.dump(); }
 
 }  // namespace
 

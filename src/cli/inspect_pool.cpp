@@ -23,9 +23,12 @@ std::string wall_text(std::int64_t nanos) { return format_wall_time(base::WallTi
 
 const char* state_text(journal::layout::ChunkState state) {
   switch (state) {
-    case journal::layout::ChunkState::free: return "free";
-    case journal::layout::ChunkState::open: return "open";
-    case journal::layout::ChunkState::full: return "full";
+    case journal::layout::ChunkState::free:
+      return "free";
+    case journal::layout::ChunkState::open:
+      return "open";
+    case journal::layout::ChunkState::full:
+      return "full";
   }
   return "invalid";
 }
@@ -33,21 +36,29 @@ const char* state_text(journal::layout::ChunkState state) {
 const char* state_text(journal::layout::RangeState state) {
   using journal::layout::RangeState;
   switch (state) {
-    case RangeState::free: return "free";
-    case RangeState::sealed: return "sealed";
-    case RangeState::delivered: return "delivered";
-    case RangeState::parked: return "parked";
-    case RangeState::journaled: return "journaled";
-    case RangeState::quarantined: return "quarantined";
-    case RangeState::lost: return "lost";
+    case RangeState::free:
+      return "free";
+    case RangeState::sealed:
+      return "sealed";
+    case RangeState::delivered:
+      return "delivered";
+    case RangeState::parked:
+      return "parked";
+    case RangeState::journaled:
+      return "journaled";
+    case RangeState::quarantined:
+      return "quarantined";
+    case RangeState::lost:
+      return "lost";
   }
   return "invalid";
 }
 
 Json totals_as_json(const model::SignalTotals& totals, std::uint64_t in_memory) {
-  return {{"accepted", totals.accepted},   {"delivered", totals.delivered},     {"parked", totals.parked},
-          {"journaled", totals.journaled}, {"quarantined", totals.quarantined}, {"in_memory", in_memory},
-          {"refused", totals.refused},     {"lost", totals.lost}};
+  return {{"accepted", totals.accepted},       {"delivered", totals.delivered},
+          {"parked", totals.parked},           {"journaled", totals.journaled},
+          {"quarantined", totals.quarantined}, {"in_memory", in_memory},
+          {"refused", totals.refused},         {"lost", totals.lost}};
 }
 
 // Shows one pool, top down. Not thread-safe.
@@ -82,9 +93,10 @@ class PoolWalk {
 
  private:
   void show_context(std::size_t index) {
-    output_.show(depth_ + 1, "context", {{"id", index + 1},
-                                         {"resource_bytes", contexts_[index].resource_fields.size()},
-                                         {"scope_bytes", contexts_[index].scope_fields.size()}});
+    output_.show(depth_ + 1, "context",
+                 {{"id", index + 1},
+                  {"resource_bytes", contexts_[index].resource_fields.size()},
+                  {"scope_bytes", contexts_[index].scope_fields.size()}});
   }
 
   void show_chunk(const ChunkInfo& chunk) {
@@ -109,9 +121,10 @@ class PoolWalk {
       show_records(chunk, part(bytes, range.begin, range.end), range.context);
     }
     if (chunk.committed.bytes > chunk.sealed_bytes) {
-      output_.show(depth_ + 2, "unsealed", {{"begin", chunk.sealed_bytes},
-                                            {"end", chunk.committed.bytes},
-                                            {"items", chunk.committed.items - chunk.sealed_items}});
+      output_.show(depth_ + 2, "unsealed",
+                   {{"begin", chunk.sealed_bytes},
+                    {"end", chunk.committed.bytes},
+                    {"items", chunk.committed.items - chunk.sealed_items}});
       show_records(chunk, part(bytes, chunk.sealed_bytes, chunk.committed.bytes), chunk.sealed_context);
     }
   }
@@ -128,10 +141,11 @@ class PoolWalk {
                      fmt::format("only {} of {} bytes follow the grammar of records", walk.valid_size, range.size()));
     }
     if (!output_.wants_records() || walk.runs.empty()) return;
-    const auto framed = model::frame_request(walk.runs, [this](model::ContextId id) -> std::optional<model::ContextView> {
-      if (id == model::no_context || id > contexts_.size()) return std::nullopt;
-      return model::ContextView{contexts_[id - 1].resource_fields, contexts_[id - 1].scope_fields};
-    });
+    const auto framed =
+        model::frame_request(walk.runs, [this](model::ContextId id) -> std::optional<model::ContextView> {
+          if (id == model::no_context || id > contexts_.size()) return std::nullopt;
+          return model::ContextView{contexts_[id - 1].resource_fields, contexts_[id - 1].scope_fields};
+        });
     if (!framed) return output_.damage(depth_ + 3, "records", "a context that they name is not there");
     std::vector<std::byte> request;
     for (const base::Bytes slice : framed->slices) request.insert(request.end(), slice.begin(), slice.end());

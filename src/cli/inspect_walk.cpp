@@ -22,31 +22,44 @@ using journal::SegmentReader;
 
 const char* type_text(RecordType type) {
   switch (type) {
-    case RecordType::chunk: return "chunk";
-    case RecordType::settle: return "settle";
-    case RecordType::totals: return "totals";
-    case RecordType::index: return "index";
+    case RecordType::chunk:
+      return "chunk";
+    case RecordType::settle:
+      return "settle";
+    case RecordType::totals:
+      return "totals";
+    case RecordType::index:
+      return "index";
   }
   return "unknown";
 }
 
 const char* settlement_text(journal::Settlement settlement) {
   switch (settlement) {
-    case journal::Settlement::none: return "none";
-    case journal::Settlement::delivered: return "delivered";
-    case journal::Settlement::parked: return "parked";
-    case journal::Settlement::rejected: return "rejected";
-    case journal::Settlement::lost: return "lost";
+    case journal::Settlement::none:
+      return "none";
+    case journal::Settlement::delivered:
+      return "delivered";
+    case journal::Settlement::parked:
+      return "parked";
+    case journal::Settlement::rejected:
+      return "rejected";
+    case journal::Settlement::lost:
+      return "lost";
   }
   return "unknown";
 }
 
 const char* header_text(journal::HeaderState state) {
   switch (state) {
-    case journal::HeaderState::good: return "good";
-    case journal::HeaderState::unknown_version: return "unknown_version";
-    case journal::HeaderState::foreign: return "foreign";
-    case journal::HeaderState::damaged: return "damaged";
+    case journal::HeaderState::good:
+      return "good";
+    case journal::HeaderState::unknown_version:
+      return "unknown_version";
+    case journal::HeaderState::foreign:
+      return "foreign";
+    case journal::HeaderState::damaged:
+      return "damaged";
   }
   return "unknown";
 }
@@ -109,7 +122,8 @@ void note_failure(const Result<void>& done, const std::string& where, int depth,
   if (!done) output.damage(depth, where, done.error().message());
 }
 
-void inspect_writer(os::FileSystem& file_system, const std::string& directory, bool live, int depth, InspectOutput& output) {
+void inspect_writer(os::FileSystem& file_system, const std::string& directory, bool live, int depth,
+                    InspectOutput& output) {
   output.show(depth, "writer", {{"path", directory}, {"live", live}});
   if (file_system.exists(directory + "/pool")) {
     note_failure(inspect_pool(directory + "/pool", depth + 1, output), directory + "/pool", depth + 1, output);
@@ -117,8 +131,8 @@ void inspect_writer(os::FileSystem& file_system, const std::string& directory, b
     output.show(depth + 1, "no pool", {{"path", directory + "/pool"}});
   }
   if (file_system.exists(directory + "/journal")) {
-    note_failure(inspect_journal(file_system, directory + "/journal", depth + 1, output), directory + "/journal", depth + 1,
-                 output);
+    note_failure(inspect_journal(file_system, directory + "/journal", depth + 1, output), directory + "/journal",
+                 depth + 1, output);
   }
 }
 
@@ -177,23 +191,26 @@ Result<void> inspect_segment(os::FileSystem& file_system, const std::string& pat
       return {};
     }
     if (item->kind == SegmentItem::Kind::gap) {
-      output.damage(depth + 1, fmt::format("offset {}", item->offset), fmt::format("{} bytes are no record", item->size));
+      output.damage(depth + 1, fmt::format("offset {}", item->offset),
+                    fmt::format("{} bytes are no record", item->size));
       continue;
     }
     if (const auto done = show_record(*reader, *item, depth + 1, output); !done) return done;
   }
 }
 
-Result<void> inspect_journal(os::FileSystem& file_system, const std::string& directory, int depth, InspectOutput& output) {
+Result<void> inspect_journal(os::FileSystem& file_system, const std::string& directory, int depth,
+                             InspectOutput& output) {
   const auto names = file_system.list(directory);
   if (!names) return failure(names.error());
   const auto view = view_journal(file_system, directory);
   if (!view) return failure(view.error());
-  output.show(depth, "journal", {{"path", directory},
-                                 {"segments", view->segment_count},
-                                 {"size", view->size},
-                                 {"unsettled_chunks", view->unsettled.size()},
-                                 {"unsettled_bytes", view->unsettled_bytes()}});
+  output.show(depth, "journal",
+              {{"path", directory},
+               {"segments", view->segment_count},
+               {"size", view->size},
+               {"unsettled_chunks", view->unsettled.size()},
+               {"unsettled_bytes", view->unsettled_bytes()}});
   show_totals(depth + 1, view->totals, output);
   for (const std::string& name : *names) {
     const std::string path = directory + "/" + name;

@@ -16,6 +16,7 @@ Result<void> inspect_path(os::FileSystem& file_system, const std::string& path, 
 
 Result<void> inspect_pool(const std::string& path, int depth, InspectOutput& output);
 Result<void> inspect_segment(os::FileSystem& file_system, const std::string& path, int depth, InspectOutput& output);
-Result<void> inspect_journal(os::FileSystem& file_system, const std::string& directory, int depth, InspectOutput& output);
+Result<void> inspect_journal(os::FileSystem& file_system, const std::string& directory, int depth,
+                             InspectOutput& output);
 
 }  // namespace arca::cli

@@ -14,10 +14,14 @@ using journal::Settlement;
 
 std::uint64_t& counter_of(model::SignalTotals& totals, Settlement settlement) {
   switch (settlement) {
-    case Settlement::parked: return totals.parked;
-    case Settlement::rejected: return totals.quarantined;
-    case Settlement::lost: return totals.lost;
-    default: return totals.delivered;
+    case Settlement::parked:
+      return totals.parked;
+    case Settlement::rejected:
+      return totals.quarantined;
+    case Settlement::lost:
+      return totals.lost;
+    default:
+      return totals.delivered;
   }
 }
 

@@ -24,11 +24,11 @@ struct KeptChunk {
 };
 
 struct JournalView {
-  model::Totals totals{};                         // as Journal::totals()
+  model::Totals totals{};  // as Journal::totals()
   std::map<model::ChunkId, KeptChunk> unsettled;
   std::uint64_t segment_count = 0;
-  std::uint64_t size = 0;                         // bytes of all segments
-  std::vector<std::string> damage;                // one sentence each
+  std::uint64_t size = 0;           // bytes of all segments
+  std::vector<std::string> damage;  // one sentence each
 
   [[nodiscard]] std::uint64_t unsettled_bytes() const;
   [[nodiscard]] std::array<std::uint64_t, model::signal_count> unsettled_items() const;

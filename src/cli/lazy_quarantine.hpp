@@ -1,5 +1,5 @@
-// LazyQuarantine: keeps chunks that the Collector rejects for good while `arca recover` runs, in a quarantine of its own that
-// is not made before the first one comes. Used by recover_command.cpp.
+// LazyQuarantine: keeps chunks that the Collector rejects for good while `arca recover` runs, in a quarantine of its
+// own that is not made before the first one comes. Used by recover_command.cpp.
 #pragma once
 
 #include <memory>

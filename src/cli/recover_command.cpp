@@ -25,10 +25,10 @@ using Json = nlohmann::ordered_json;
 constexpr base::Duration signal_poll = std::chrono::milliseconds(100);
 
 std::string progress_text(const flow::RecoveryProgress& progress) {
-  std::string text = fmt::format("recovered {} items, {}; left {} items, {} in {} writers; {}/s",
-                                 format_count(progress.items_done), format_bytes(progress.bytes_done),
-                                 format_count(progress.items_left), format_bytes(progress.bytes_left), progress.writers_left,
-                                 format_bytes(static_cast<std::uint64_t>(progress.bytes_per_second)));
+  std::string text = fmt::format(
+      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done),
+      format_bytes(progress.bytes_done), format_count(progress.items_left), format_bytes(progress.bytes_left),
+      progress.writers_left, format_bytes(static_cast<std::uint64_t>(progress.bytes_per_second)));
   if (progress.time_left) text += ", done in " + format_duration(*progress.time_left);
   return text;
 }
@@ -67,14 +67,18 @@ class RecoverCommand final : public Command {
         "recover",
         "delivers what dead processes left: their pools and journals",
         "Looks for writers whose process is gone (their lock is free), takes them over one by one, delivers what they "
-        "accepted to the Collector, enters their totals in the ledger and removes their files. Writers that live are left "
+        "accepted to the Collector, enters their totals in the ledger and removes their files. Writers that live are "
+        "left "
         "alone. What the Collector rejects for good goes to the quarantine. It can be stopped and killed at any time: "
         "the next run goes on where this one was, and a chunk that went out twice carries the same id.\n\n"
-        "One pass, unless --watch is given: then it goes on until SIGINT or SIGTERM. Endpoint, headers, TLS and all else is "
-        "configured by the same variables as in an instrumented process (OTEL_EXPORTER_OTLP_*, ARCA_*); --endpoint goes "
+        "One pass, unless --watch is given: then it goes on until SIGINT or SIGTERM. Endpoint, headers, TLS and all "
+        "else is "
+        "configured by the same variables as in an instrumented process (OTEL_EXPORTER_OTLP_*, ARCA_*); --endpoint "
+        "goes "
         "before them.",
         {{"Shows what there is to deliver", "arca recover --dry-run"},
-         {"Delivers it to a Collector on another host, slowly", "arca recover --endpoint http://collector:4317 --rate 5MB"},
+         {"Delivers it to a Collector on another host, slowly",
+          "arca recover --endpoint http://collector:4317 --rate 5MB"},
          {"Runs beside applications for ever", "arca recover --watch"}},
         {{ExitCode::ok, "nothing is left, but for what lives; or --watch was told to stop"},
          {ExitCode::failure, "the state directory, or a writer in it, cannot be read"},
@@ -92,11 +96,15 @@ class RecoverCommand final : public Command {
     app.add_option("--endpoint", endpoint_, "Where the Collector is, for all signals, as OTEL_EXPORTER_OTLP_ENDPOINT")
         ->type_name("URL");
     app.add_option("--protocol", protocol_, "grpc or http/protobuf, as OTEL_EXPORTER_OTLP_PROTOCOL")
-        ->type_name("NAME")->check(CLI::IsMember({"grpc", "http/protobuf"}));
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"grpc", "http/protobuf"}));
     app.add_option("--rate", rate_, "Bytes a second at most, over all writers; 0 is no limit; without it as configured")
-        ->type_name("SIZE")->check(CLI::Validator(check_bytes, ""));
+        ->type_name("SIZE")
+        ->check(CLI::Validator(check_bytes, ""));
     app.add_option("--deadline", deadline_, "Ends one pass after this time")
-        ->type_name("TIME")->check(CLI::Validator(check_duration, ""))->capture_default_str();
+        ->type_name("TIME")
+        ->check(CLI::Validator(check_duration, ""))
+        ->capture_default_str();
     app.add_flag("--watch", watch_, "Goes on looking for dead writers until told to stop");
     app.add_flag("--dry-run", dry_run_, "Shows what a pass would find; sends, settles and removes nothing");
     app.add_flag("--json", json_, "Prints the result as JSON");
@@ -208,7 +216,8 @@ class RecoverCommand final : public Command {
                                 writers_as_text(report.status)));
     }
     if (report.complete) return to_int(unreadable ? ExitCode::failure : ExitCode::ok);
-    return to_int(report.progress.items_done == 0 && !signals.requested() ? ExitCode::not_reachable : ExitCode::incomplete);
+    return to_int(report.progress.items_done == 0 && !signals.requested() ? ExitCode::not_reachable
+                                                                          : ExitCode::incomplete);
   }
 
   int watch(flow::Recovery& recovery, Console& console) const {

@@ -6,7 +6,8 @@ const CommandText& sink_text() {
   static const CommandText text{
       "sink",
       "an OTLP receiver for tests, demonstrations and benchmarks that counts, and misbehaves on command",
-      "Receives traces, metrics and logs over gRPC and over HTTP/1.1 with protobuf bodies (gzip or plain), keeps none of "
+      "Receives traces, metrics and logs over gRPC and over HTTP/1.1 with protobuf bodies (gzip or plain), keeps none "
+      "of "
       "them, and counts them exactly: requests, bytes, spans, log records, data points, and which of them came twice. "
       "Once all ports are open it prints one line:\n\n"
       "  ready grpc=127.0.0.1:PORT http=127.0.0.1:PORT control=127.0.0.1:PORT\n\n"
@@ -37,7 +38,8 @@ const CommandText& sink_text() {
       "  retry-after=TEXT    header Retry-After, sent as it is: seconds, a date, or rubbish\n"
       "  retry-info=TIME     google.rpc.RetryInfo in the status details; `rubbish` sends bytes that are none\n"
       "  message=TEXT        the message of an error or of a partial success\n\n"
-      "Double quotes keep blanks: retry-after=\"Wed, 21 Oct 2026 07:28:00 GMT\". What is answered with an error, and what "
+      "Double quotes keep blanks: retry-after=\"Wed, 21 Oct 2026 07:28:00 GMT\". What is answered with an error, and "
+      "what "
       "stalls, is not counted as taken.\n\n"
       "The control port speaks HTTP on loopback:\n\n"
       "  GET  /report        the report\n"

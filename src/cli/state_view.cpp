@@ -199,7 +199,8 @@ Result<StateView> view_state(os::FileSystem& file_system, const std::string& sta
   std::erase_if(view.writers, [&](const WriterView& writer) { return in_ledger.contains(writer.id); });
   view.finished_writer_count = in_ledger.size();
   if (ledger->damaged_count != 0) {
-    view.notes.push_back(fmt::format("the ledger has {} damaged entries: the sums lack what they said", ledger->damaged_count));
+    view.notes.push_back(
+        fmt::format("the ledger has {} damaged entries: the sums lack what they said", ledger->damaged_count));
   }
   view.quarantine = view_quarantine(file_system, state_directory + "/quarantine", view.notes);
   return view;
@@ -208,8 +209,8 @@ Result<StateView> view_state(os::FileSystem& file_system, const std::string& sta
 Result<StateView> view_state_calmly(os::FileSystem& file_system, const std::string& state_directory) {
   Result<StateView> view = view_state(file_system, state_directory);
   for (int look = 1; look < looks_max && view && !view->holds(); ++look) {
-    const bool somebody_lives = std::any_of(view->writers.begin(), view->writers.end(),
-                                            [](const WriterView& writer) { return writer.live; });
+    const bool somebody_lives =
+        std::any_of(view->writers.begin(), view->writers.end(), [](const WriterView& writer) { return writer.live; });
     if (!somebody_lives) break;
     std::this_thread::sleep_for(look_pause);
     view = view_state(file_system, state_directory);

@@ -31,8 +31,8 @@ struct WriterView {
   std::uint64_t journal_bytes = 0;  // chunks that are not settled
   std::uint64_t journal_file_bytes = 0;
   std::optional<base::WallTime> oldest;
-  std::string process_status;       // what the process said of itself last (JSON), may be empty
-  std::vector<std::string> notes;   // damage, and what is missing
+  std::string process_status;      // what the process said of itself last (JSON), may be empty
+  std::vector<std::string> notes;  // damage, and what is missing
 
   [[nodiscard]] std::uint64_t backlog_bytes() const noexcept { return pool_bytes + journal_bytes; }
 };

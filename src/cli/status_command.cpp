@@ -23,12 +23,15 @@ class StatusCommand final : public Command {
         "It changes nothing, takes no lock, and may run beside anything.\n\n"
         "The law, for each signal, for each writer and in sum:\n\n"
         "  accepted = delivered + parked + quarantined + in journal + in memory + refused + lost\n\n"
-        "\"in memory\" lies in a mapped file and survives the process. \"refused\" was turned away by policy because every "
+        "\"in memory\" lies in a mapped file and survives the process. \"refused\" was turned away by policy because "
+        "every "
         "tier was full. \"lost\" must be 0. The breaker before the Collector and its last error are those that live "
-        "processes publish. \"full in\" is the time left at the rate at which the backlog grows between two looks; it is "
+        "processes publish. \"full in\" is the time left at the rate at which the backlog grows between two looks; it "
+        "is "
         "absent while the backlog does not grow.",
         {{"Shows the default state directory", "arca status"},
-         {"For a script: fails when something was lost", "arca status --state /var/lib/arca --json > status.json || page-somebody"}},
+         {"For a script: fails when something was lost",
+          "arca status --state /var/lib/arca --json > status.json || page-somebody"}},
         {{ExitCode::ok, "the law holds and nothing is lost"},
          {ExitCode::failure, "the state directory cannot be read"},
          {ExitCode::usage, ""},
@@ -41,8 +44,11 @@ class StatusCommand final : public Command {
     app.add_option("--state", state_, "The state directory; without it, as ARCA_STATE_DIRECTORY and the defaults say")
         ->type_name("DIRECTORY");
     app.add_flag("--json", json_, "Prints one JSON object");
-    app.add_option("--sample", sample_, "Time between the two looks that give the rate, when a writer lives; 0 looks once")
-        ->type_name("TIME")->check(CLI::Validator(check_duration, ""))->capture_default_str();
+    app.add_option("--sample", sample_,
+                   "Time between the two looks that give the rate, when a writer lives; 0 looks once")
+        ->type_name("TIME")
+        ->check(CLI::Validator(check_duration, ""))
+        ->capture_default_str();
   }
 
   int run(Console& console) override {
@@ -78,7 +84,8 @@ class StatusCommand final : public Command {
 
  private:
   static bool has_live_writer(const StateView& state) {
-    return std::any_of(state.writers.begin(), state.writers.end(), [](const WriterView& writer) { return writer.live; });
+    return std::any_of(state.writers.begin(), state.writers.end(),
+                       [](const WriterView& writer) { return writer.live; });
   }
 
   std::string state_;

@@ -15,7 +15,7 @@ constexpr base::Duration until_full_max = std::chrono::hours(24 * 365);  // beyo
 
 struct LawLine {
   const char* name;
-  std::uint64_t SignalStatus::* count;
+  std::uint64_t SignalStatus::*count;
 };
 constexpr std::array<LawLine, 8> law_lines{{{"accepted", &SignalStatus::accepted},
                                             {"delivered", &SignalStatus::delivered},
@@ -81,6 +81,21 @@ std::string law_table(const Law& law, const Console& console) {
   return table + '\n';
 }
 
+// "  breaker closed", or what it is for each signal when they differ.
+std::string breaker_text(const Json& process) {
+  const auto breakers = process.find("breakers");
+  if (breakers == process.end() || !breakers->is_object() || breakers->empty()) return "";
+  const std::string first = text_in(*breakers, breakers->begin().key().c_str());
+  std::string each;
+  bool same = true;
+  for (const auto& [signal, state] : breakers->items()) {
+    const std::string text = text_in(*breakers, signal.c_str());
+    same = same && text == first;
+    each += (each.empty() ? "" : ", ") + signal + " " + text;
+  }
+  return "  breaker " + (same ? first : each);
+}
+
 std::string writer_lines(const WriterView& writer, base::WallTime now, const Console& console) {
   const Json process = process_of(writer);
   std::string text = fmt::format("  {}  {}", model::to_string(writer.id), writer.live ? "live" : "dead");
@@ -88,8 +103,7 @@ std::string writer_lines(const WriterView& writer, base::WallTime now, const Con
   text += law_holds(writer.law) ? "  law holds" : "  " + console.alarm("law BROKEN");
   text += fmt::format("  backlog {}", format_bytes(writer.backlog_bytes()));
   if (writer.oldest) text += fmt::format("  oldest {}", format_duration(now - *writer.oldest));
-  const std::string breakers = text_in(process, "breakers");
-  if (writer.live && !breakers.empty()) text += "  breaker " + breakers;
+  if (writer.live) text += breaker_text(process);
   text += '\n';
   const std::string last_error = text_in(process, "last_error");
   if (!last_error.empty()) text += "      last error: " + last_error + "\n";
@@ -126,7 +140,8 @@ Json status_as_json(const StatusReport& report) {
   json["oldest_age_seconds"] = age_as_json(state.oldest(), report.seen_at);
   const auto until_full = report.until_full();
   json["seconds_until_full"] = until_full ? Json(std::chrono::duration<double>(*until_full).count()) : Json(nullptr);
-  json["growth_bytes_per_second"] = report.growth_bytes_per_second ? Json(*report.growth_bytes_per_second) : Json(nullptr);
+  json["growth_bytes_per_second"] =
+      report.growth_bytes_per_second ? Json(*report.growth_bytes_per_second) : Json(nullptr);
   json["writers"] = Json::array();
   for (const WriterView& writer : state.writers) {
     json["writers"].push_back({{"id", model::to_string(writer.id)},

@@ -16,10 +16,10 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 7> duration_units{{{"ns", 1e0}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9},
-                                              {"h", 3600e9}, {"d", 86400e9}}};
-constexpr std::array<Unit, 8> byte_units{{{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024},
-                                          {"MiB", 1048576}, {"GiB", 1073741824}}};
+constexpr std::array<Unit, 7> duration_units{
+    {{"ns", 1e0}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}}};
+constexpr std::array<Unit, 8> byte_units{
+    {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 constexpr double value_max = 9.2e18;  // what an int64 holds, with a margin
 
 // Splits "12.5ms" into its number and its unit; nothing if either is not there as promised.
@@ -97,7 +97,8 @@ std::string format_wall_time(base::WallTime time) {
 }
 
 std::string check_duration(const std::string& text) {
-  return parse_duration(text) ? "" : "'" + text + "' is no length of time; allowed: a number and ns, us, ms, s, m, h or d";
+  return parse_duration(text) ? ""
+                              : "'" + text + "' is no length of time; allowed: a number and ns, us, ms, s, m, h or d";
 }
 
 std::string check_bytes(const std::string& text) {

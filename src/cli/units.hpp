@@ -15,10 +15,10 @@ std::optional<base::Duration> parse_duration(std::string_view text);
 // Reads a number with one of the units B (or none), kB, MB, GB, KiB, MiB, GiB.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
-std::string format_duration(base::Duration duration);   // "1h 5m", "3.2s", "200ms"
-std::string format_bytes(std::uint64_t bytes);          // "4.0 MiB"
-std::string format_count(std::uint64_t count);          // "1 234 567" in groups of three, by commas
-std::string format_wall_time(base::WallTime time);      // "2026-01-31T12:00:00.123Z"
+std::string format_duration(base::Duration duration);  // "1h 5m", "3.2s", "200ms"
+std::string format_bytes(std::uint64_t bytes);         // "4.0 MiB"
+std::string format_count(std::uint64_t count);         // "1 234 567" in groups of three, by commas
+std::string format_wall_time(base::WallTime time);     // "2026-01-31T12:00:00.123Z"
 
 // For CLI11's check(): "" when the text is fine, else what is allowed.
 std::string check_duration(const std::string& text);

@@ -9,7 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(BehaviourTest, OneLineSaysWordArgumentAndKeys) {
-  const auto behaviour = parse_behaviour("status 503 ratio=0.5 retry-after=\"Wed, 21 Oct 2026 07:28:00 GMT\" signal=logs count=3");
+  const auto behaviour =
+      parse_behaviour("status 503 ratio=0.5 retry-after=\"Wed, 21 Oct 2026 07:28:00 GMT\" signal=logs count=3");
   ASSERT_TRUE(behaviour) << behaviour.error().message();
   EXPECT_EQ(behaviour->mode, Mode::status);
   EXPECT_EQ(behaviour->code, 503);

@@ -36,8 +36,10 @@ std::vector<std::string> command_names() {
 TEST(CommandLineTest, HelpListsEveryCommandAndExitCode) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const std::string& name : command_names()) EXPECT_NE(help.out.find("\n  " + name + " "), std::string::npos) << name;
-  for (int code = 0; code <= 6; ++code) EXPECT_NE(help.out.find("\n  " + std::to_string(code) + "  "), std::string::npos);
+  for (const std::string& name : command_names())
+    EXPECT_NE(help.out.find("\n  " + name + " "), std::string::npos) << name;
+  for (int code = 0; code <= 6; ++code)
+    EXPECT_NE(help.out.find("\n  " + std::to_string(code) + "  "), std::string::npos);
 }
 
 TEST(CommandLineTest, EveryCommandHasAManQualityHelp) {

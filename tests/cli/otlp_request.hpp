@@ -54,7 +54,8 @@ inline std::string points(std::uint64_t count) {
     of_sum += field(1, field(7, integer_attribute("test.seq", i)));
     of_histogram += field(1, field(9, integer_attribute("test.seq", count + i)));
   }
-  return request_of(field(2, field(1, "sum") + field(7, of_sum)) + field(2, field(1, "histogram") + field(9, of_histogram)));
+  return request_of(field(2, field(1, "sum") + field(7, of_sum)) +
+                    field(2, field(1, "histogram") + field(9, of_histogram)));
 }
 
 }  // namespace arca::cli::testing

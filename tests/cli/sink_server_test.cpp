@@ -79,7 +79,10 @@ class SinkServerTest : public ::testing::TestWithParam<Way> {
   void behave(const std::string& text) {
     const auto behaviour = parse_behaviour(text);
     ASSERT_TRUE(behaviour) << behaviour.error().message();
-    ask([&] { server_->behave(*behaviour); return 0; });
+    ask([&] {
+      server_->behave(*behaviour);
+      return 0;
+    });
   }
   Json traces() {
     return ask([&] { return server_->report()["signals"]["traces"]; });

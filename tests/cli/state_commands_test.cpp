@@ -1,7 +1,6 @@
 // status, inspect and recover on a state directory with real pools and journals in it.
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -151,7 +150,8 @@ TEST_F(StateCommandsTest, StatusSaysBrokenWhenTheLawIsBroken) {
 
 TEST_F(StateCommandsTest, MissingStateIsAFailureWithItsName) {
   for (const char* command : {"status", "inspect"}) {
-    const Outcome outcome = command == std::string("status") ? run({"status", "--state", state_}) : run({"inspect", state_});
+    const Outcome outcome =
+        command == std::string("status") ? run({"status", "--state", state_}) : run({"inspect", state_});
     EXPECT_EQ(outcome.code, 1);
     EXPECT_NE(outcome.err.find(state_), std::string::npos);
   }
@@ -264,7 +264,8 @@ TEST_F(StateCommandsTest, RecoverDeliversWhatADeadWriterLeftAndOnlyThat) {
   const Outcome plan = run({"recover", "--state", state_, "--dry-run", "--json"});
   EXPECT_EQ(plan.code, 0) << plan.err;
   EXPECT_NE(plan.out.find("\"items\": 150"), std::string::npos) << plan.out;
-  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--json", "--deadline", "30s"});
+  const Outcome outcome =
+      run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--json", "--deadline", "30s"});
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   EXPECT_EQ(Json::parse(outcome.out)["items_delivered"], 150);
   const Json report = collector.stop();
@@ -283,8 +284,8 @@ TEST_F(StateCommandsTest, RecoverOverHttp) {
     append(dead, 1, 20);
   }
   RunningSink collector;
-  const Outcome outcome =
-      run({"recover", "--state", state_, "--endpoint", collector.http(), "--protocol", "http/protobuf", "--deadline", "30s"});
+  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.http(), "--protocol",
+                               "http/protobuf", "--deadline", "30s"});
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 20);
 }
@@ -294,7 +295,8 @@ TEST_F(StateCommandsTest, RecoverWithoutACollectorKeepsAllAndSaysSo) {
     Writer dead = make_writer();
     append(dead, 1, 20);
   }
-  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", "http://127.0.0.1:1", "--deadline", "500ms"});
+  const Outcome outcome =
+      run({"recover", "--state", state_, "--endpoint", "http://127.0.0.1:1", "--deadline", "500ms"});
   EXPECT_EQ(outcome.code, 4) << outcome.out << outcome.err;
   const Json after = status();
   EXPECT_EQ(after["holds"], true);

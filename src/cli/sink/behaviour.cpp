@@ -10,13 +10,14 @@ namespace arca::cli::sink {
 
 namespace {
 
-constexpr std::array<std::string_view, mode_count> mode_names{"ok",      "refuse",  "delay",   "stall",  "reset",
-                                                              "close",   "hangup",  "goaway",  "abort",  "trickle",
-                                                              "rubbish", "status",   "grpc",    "partial", "big"};
+constexpr std::array<std::string_view, mode_count> mode_names{"ok",      "refuse", "delay",  "stall",   "reset",
+                                                              "close",   "hangup", "goaway", "abort",   "trickle",
+                                                              "rubbish", "status", "grpc",   "partial", "big"};
 constexpr std::array<std::string_view, 17> grpc_names{
-    "ok",           "cancelled",          "unknown",            "invalid_argument", "deadline_exceeded", "not_found",
-    "already_exists", "permission_denied", "resource_exhausted", "failed_precondition", "aborted",       "out_of_range",
-    "unimplemented", "internal",          "unavailable",        "data_loss",        "unauthenticated"};
+    "ok",        "cancelled",      "unknown",           "invalid_argument",   "deadline_exceeded",
+    "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+    "aborted",   "out_of_range",   "unimplemented",     "internal",           "unavailable",
+    "data_loss", "unauthenticated"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -61,8 +62,8 @@ std::vector<std::string> split_words(std::string_view text) {
 }
 
 tl::unexpected<Error> bad(std::string_view key, std::string_view value, std::string_view allowed) {
-  return failure(ErrorCode::invalid_config, std::string(key) + ": '" + std::string(value) + "' is not allowed; allowed: " +
-                                                std::string(allowed));
+  return failure(ErrorCode::invalid_config,
+                 std::string(key) + ": '" + std::string(value) + "' is not allowed; allowed: " + std::string(allowed));
 }
 
 Result<void> set_key(Behaviour& behaviour, std::string_view key, std::string_view value) {
@@ -128,12 +129,14 @@ Result<void> set_argument(Behaviour& behaviour, std::string_view text) {
       behaviour.amount = *amount;
       return {};
     }
-    default: return bad(to_string(behaviour.mode), text, "no argument");
+    default:
+      return bad(to_string(behaviour.mode), text, "no argument");
   }
 }
 
 bool needs_argument(Mode mode) noexcept {
-  return mode == Mode::delay || mode == Mode::status || mode == Mode::grpc || mode == Mode::partial || mode == Mode::big;
+  return mode == Mode::delay || mode == Mode::status || mode == Mode::grpc || mode == Mode::partial ||
+         mode == Mode::big;
 }
 
 }  // namespace
@@ -151,17 +154,31 @@ std::optional<int> parse_grpc_code(std::string_view text) {
 
 int http_status_of(int grpc_code) noexcept {
   switch (grpc_code) {
-    case 0: return 200;
-    case 3: case 9: case 11: return 400;
-    case 4: return 504;
-    case 5: return 404;
-    case 6: case 10: return 409;
-    case 7: return 403;
-    case 8: return 429;
-    case 12: return 501;
-    case 14: return 503;
-    case 16: return 401;
-    default: return 500;
+    case 0:
+      return 200;
+    case 3:
+    case 9:
+    case 11:
+      return 400;
+    case 4:
+      return 504;
+    case 5:
+      return 404;
+    case 6:
+    case 10:
+      return 409;
+    case 7:
+      return 403;
+    case 8:
+      return 429;
+    case 12:
+      return 501;
+    case 14:
+      return 503;
+    case 16:
+      return 401;
+    default:
+      return 500;
   }
 }
 
@@ -178,8 +195,9 @@ Result<Behaviour> parse_behaviour(std::string_view text) {
     behaviour.code = *code;
     has_argument = true;
   } else {
-    return bad("behaviour", words.front(), "ok, refuse, delay, stall, reset, close, hangup, goaway, abort, trickle, rubbish, "
-                                           "status, grpc, partial, big, or the name of a gRPC code");
+    return bad("behaviour", words.front(),
+               "ok, refuse, delay, stall, reset, close, hangup, goaway, abort, trickle, rubbish, "
+               "status, grpc, partial, big, or the name of a gRPC code");
   }
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view word = words[i];

@@ -23,7 +23,21 @@
 namespace arca::cli::sink {
 
 enum class Mode : std::uint8_t {
-  ok, refuse, delay, stall, reset, close, hangup, goaway, abort, trickle, rubbish, status, grpc, partial, big
+  ok,
+  refuse,
+  delay,
+  stall,
+  reset,
+  close,
+  hangup,
+  goaway,
+  abort,
+  trickle,
+  rubbish,
+  status,
+  grpc,
+  partial,
+  big
 };
 inline constexpr std::size_t mode_count = 15;
 std::string_view to_string(Mode mode) noexcept;
@@ -31,15 +45,15 @@ std::string_view to_string(Mode mode) noexcept;
 struct Behaviour {
   Mode mode = Mode::ok;
   base::Duration delay{};
-  int code = 0;                             // HTTP status or gRPC code
-  std::uint64_t amount = 0;                 // rejected items, or bytes of a big body
+  int code = 0;              // HTTP status or gRPC code
+  std::uint64_t amount = 0;  // rejected items, or bytes of a big body
   std::string message;
-  std::optional<std::string> retry_after;   // sent as it is: seconds, a date, or rubbish
+  std::optional<std::string> retry_after;  // sent as it is: seconds, a date, or rubbish
   std::optional<base::Duration> retry_info;
-  bool rubbish_retry_info = false;          // retry-info=rubbish
-  double ratio = 1;                         // share of the requests that it hits; the others are answered well
-  std::optional<std::uint64_t> count;       // hits so many requests, then all is well
-  std::optional<model::Signal> signal;      // this signal only
+  bool rubbish_retry_info = false;      // retry-info=rubbish
+  double ratio = 1;                     // share of the requests that it hits; the others are answered well
+  std::optional<std::uint64_t> count;   // hits so many requests, then all is well
+  std::optional<model::Signal> signal;  // this signal only
 };
 
 Result<Behaviour> parse_behaviour(std::string_view text);

@@ -13,7 +13,7 @@ namespace arca::cli::sink {
 namespace {
 constexpr int reads_per_turn_max = 8;  // then the other connections have their turn
 constexpr base::Duration linger_max = std::chrono::seconds(1);
-}
+}  // namespace
 
 Connection::~Connection() {
   host_.loop().unwatch(key_);

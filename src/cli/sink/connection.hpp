@@ -60,9 +60,10 @@ class Connection {
   // Calls later, unless the connection is gone by then.
   template <class Function>
   void later(base::Duration delay, Function function) {
-    host_.loop().at(host_.loop().now() + delay, [life = std::weak_ptr<int>(life_), function = std::move(function)]() mutable {
-      if (life.lock()) function();
-    });
+    host_.loop().at(host_.loop().now() + delay,
+                    [life = std::weak_ptr<int>(life_), function = std::move(function)]() mutable {
+                      if (life.lock()) function();
+                    });
   }
 
  private:

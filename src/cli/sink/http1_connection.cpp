@@ -25,18 +25,30 @@ std::string_view trim(std::string_view text) {
 
 std::string_view reason_of(int status) noexcept {
   switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 413: return "Content Too Large";
-    case 415: return "Unsupported Media Type";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "Status";
   }
 }
 
@@ -54,10 +66,14 @@ void Http1Connection::on_bytes(base::Bytes bytes) {
 
 bool Http1Connection::advance() {
   switch (state_) {
-    case State::head: return read_head();
-    case State::sized_body: return read_body(body_left_, State::answering);
-    case State::chunk_head: return read_chunk_head();
-    case State::chunk_body: return read_body(body_left_, State::chunk_end);
+    case State::head:
+      return read_head();
+    case State::sized_body:
+      return read_body(body_left_, State::answering);
+    case State::chunk_head:
+      return read_chunk_head();
+    case State::chunk_body:
+      return read_body(body_left_, State::chunk_end);
     case State::chunk_end: {
       std::string_view line;
       if (!read_line(line)) return false;
@@ -70,7 +86,8 @@ bool Http1Connection::advance() {
       if (line.empty()) complete();
       return true;
     }
-    case State::answering: return false;  // the next request waits in in_
+    case State::answering:
+      return false;  // the next request waits in in_
   }
   return false;
 }
@@ -194,10 +211,13 @@ void Http1Connection::complete() {
   state_ = State::answering;
   Http1Answer answer = service_.on_request(request_);
   switch (answer.answer.action) {
-    case Answer::Action::never: return;
+    case Answer::Action::never:
+      return;
     case Answer::Action::close_connection:
-    case Answer::Action::abort_stream: return close_now();
-    case Answer::Action::respond: break;
+    case Answer::Action::abort_stream:
+      return close_now();
+    case Answer::Action::respond:
+      break;
   }
   const base::Duration delay = answer.answer.delay;
   if (delay == base::Duration::zero()) return respond(std::move(answer));
@@ -223,7 +243,8 @@ void Http1Connection::respond(Http1Answer full) {
 void Http1Connection::trickle(std::string bytes, std::size_t sent) {
   if (sent == bytes.size()) return after_answer();
   write(base::as_bytes(std::string_view(bytes).substr(sent, 1)));
-  later(std::chrono::seconds(1), [this, bytes = std::move(bytes), sent]() mutable { trickle(std::move(bytes), sent + 1); });
+  later(std::chrono::seconds(1),
+        [this, bytes = std::move(bytes), sent]() mutable { trickle(std::move(bytes), sent + 1); });
 }
 
 void Http1Connection::after_answer() {

@@ -51,7 +51,7 @@ class Http1Connection final : public Connection {
   enum class State : std::uint8_t { head, sized_body, chunk_head, chunk_body, chunk_end, trailers, answering };
 
   void on_bytes(base::Bytes bytes) override;
-  bool advance();           // one step through in_; false: more bytes are needed, or the connection waits
+  bool advance();  // one step through in_; false: more bytes are needed, or the connection waits
   bool read_head();
   bool parse_head(std::string_view head);
   bool choose_body();
@@ -69,8 +69,8 @@ class Http1Connection final : public Connection {
   std::size_t in_read_ = 0;
   State state_ = State::head;
   Http1Request request_;
-  std::size_t body_left_ = 0;   // of a sized body, or of the current chunk
-  std::size_t body_size_ = 0;   // 0 when chunked
+  std::size_t body_left_ = 0;  // of a sized body, or of the current chunk
+  std::size_t body_size_ = 0;  // 0 when chunked
   bool reset_half_way_ = false;
   bool keep_alive_ = true;
 };

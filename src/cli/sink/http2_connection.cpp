@@ -214,8 +214,8 @@ void Http2Connection::pump() {
   inside_library_ = false;
   if (!out.empty()) write(out);
   // After GOAWAY the library is done at once; the goodbye takes its time all the same.
-  const bool done = !saying_goodbye_ && nghttp2_session_want_read(session_) == 0 &&
-                    nghttp2_session_want_write(session_) == 0;
+  const bool done =
+      !saying_goodbye_ && nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
   if (!ended() && (done || (close_when_idle_ && streams_.empty()))) close_after_writing();
 }
 
@@ -263,15 +263,18 @@ void Http2Connection::request_complete(std::int32_t id) {
       answer.message = "encoding not supported";
     } else {
       const base::Bytes message = base::Bytes(stream.body).subspan(grpc_prefix_size);
-      answer = handler_.handle(
-          {Protocol::grpc, *stream.signal, stream.behaviour, stream.chunk_id, compressed, message});
+      answer =
+          handler_.handle({Protocol::grpc, *stream.signal, stream.behaviour, stream.chunk_id, compressed, message});
     }
   }
   switch (answer.action) {
-    case Answer::Action::never: return;
-    case Answer::Action::close_connection: return close_now();
+    case Answer::Action::never:
+      return;
+    case Answer::Action::close_connection:
+      return close_now();
     case Answer::Action::abort_stream:
-    case Answer::Action::respond: break;
+    case Answer::Action::respond:
+      break;
   }
   if (answer.delay == base::Duration::zero()) return respond(id, std::move(answer));
   const base::Duration delay = answer.delay;

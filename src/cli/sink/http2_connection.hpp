@@ -52,7 +52,7 @@ class Http2Connection final : public Connection {
   BodyPool& bodies_;
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
-  bool saying_goodbye_ = false;   // the end is near, but not before the peer has read the answer
+  bool saying_goodbye_ = false;  // the end is near, but not before the peer has read the answer
   bool close_when_idle_ = false;
   bool inside_library_ = false;  // its callbacks must not call back into it
 };

@@ -107,8 +107,7 @@ std::vector<Range> SequenceSet::ranges(std::size_t count_max) const {
     const Block& block = *blocks_.at(number);
     for (std::size_t word = 0; word < block.size(); ++word) {
       for (std::uint64_t rest = block[word]; rest != 0; rest &= rest - 1) {
-        const std::int64_t value =
-            number * 65536 + static_cast<std::int64_t>(word * 64) + std::countr_zero(rest);
+        const std::int64_t value = number * 65536 + static_cast<std::int64_t>(word * 64) + std::countr_zero(rest);
         if (!ranges.empty() && ranges.back().second + 1 == value) {
           ranges.back().second = value;
         } else {

@@ -12,8 +12,8 @@
 
 namespace arca::cli::sink {
 
-// Slots of a hash table, zeroed, on huge pages where the kernel gives them: a set of ids is touched at random, so small pages
-// would cost a fault for each at first and a TLB miss ever after. Not thread-safe.
+// Slots of a hash table, zeroed, on huge pages where the kernel gives them: a set of ids is touched at random, so small
+// pages would cost a fault for each at first and a TLB miss ever after. Not thread-safe.
 class SlotTable {
  public:
   SlotTable() = default;

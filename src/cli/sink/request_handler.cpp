@@ -1,7 +1,8 @@
 #include "cli/sink/request_handler.hpp"
 
-#include <algorithm>
 #include <isa-l/igzip_lib.h>
+
+#include <algorithm>
 
 #include "base/varint.hpp"
 
@@ -115,7 +116,8 @@ Answer RequestHandler::handle(const Request& request) {
     case Mode::grpc:
       if (behaviour.code != 0) return turned_away(request, behaviour.code, std::nullopt);
       break;
-    default: break;
+    default:
+      break;
   }
   const auto body = plain_body(request);
   const auto items = body ? tally_.take(request.signal, *body, request.body.size(), request.chunk_id) : std::nullopt;
@@ -161,9 +163,15 @@ Answer RequestHandler::taken(const Request& request, std::uint64_t items) {
   answer.delay = behaviour.delay;
   answer.message = behaviour.message;
   switch (behaviour.mode) {
-    case Mode::close: answer.action = Answer::Action::close_connection; break;
-    case Mode::hangup: answer.close_after = true; break;
-    case Mode::goaway: answer.announce_end = true; break;
+    case Mode::close:
+      answer.action = Answer::Action::close_connection;
+      break;
+    case Mode::hangup:
+      answer.close_after = true;
+      break;
+    case Mode::goaway:
+      answer.announce_end = true;
+      break;
     case Mode::trickle:
       answer.trickle = true;
       answer.body = encode_partial(0, "slowly");  // something to trickle: an empty answer has no bytes
@@ -180,8 +188,11 @@ Answer RequestHandler::taken(const Request& request, std::uint64_t items) {
       answer.message.clear();
       break;
     }
-    case Mode::big: answer.body = encode_partial(0, std::string(behaviour.amount, 'x')); break;
-    default: break;
+    case Mode::big:
+      answer.body = encode_partial(0, std::string(behaviour.amount, 'x'));
+      break;
+    default:
+      break;
   }
   return answer;
 }

@@ -22,10 +22,10 @@ enum class Protocol : std::uint8_t { grpc, http };
 struct Request {
   Protocol protocol = Protocol::http;
   model::Signal signal = model::Signal::traces;
-  Behaviour behaviour;       // chosen when the head of the request arrived
-  std::string chunk_id;      // header arca-chunk-id
+  Behaviour behaviour;   // chosen when the head of the request arrived
+  std::string chunk_id;  // header arca-chunk-id
   bool gzip = false;
-  base::Bytes body;          // gRPC: the message without its prefix
+  base::Bytes body;  // gRPC: the message without its prefix
 };
 
 struct Answer {
@@ -38,14 +38,14 @@ struct Answer {
   Action action = Action::respond;
   base::Duration delay{};
   int http_status = 200;
-  std::optional<int> grpc_status = 0;    // nothing: the answer of something in between, not of a gRPC server
+  std::optional<int> grpc_status = 0;  // nothing: the answer of something in between, not of a gRPC server
   std::string message;
   std::optional<std::string> retry_after;
-  std::vector<std::byte> details;        // google.rpc.Status with RetryInfo, or rubbish
+  std::vector<std::byte> details;  // google.rpc.Status with RetryInfo, or rubbish
   std::vector<std::byte> body;
-  bool trickle = false;                  // one byte a second
-  bool announce_end = false;             // GOAWAY, or `Connection: close`
-  bool close_after = false;              // close without announcement once the answer is out
+  bool trickle = false;       // one byte a second
+  bool announce_end = false;  // GOAWAY, or `Connection: close`
+  bool close_after = false;   // close without announcement once the answer is out
 };
 
 // Not thread-safe.

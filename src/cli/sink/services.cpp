@@ -54,9 +54,7 @@ std::string query_value(std::string_view query, std::string_view key) {
   return {};
 }
 
-std::string as_word(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
+std::string as_word(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace
 
@@ -121,7 +119,8 @@ Http1Answer SinkServer::ControlService::stream(std::string_view query) {
     std::from_chars(text.data(), text.data() + text.size(), otherwise);
     return otherwise;
   };
-  return json_answer(server_.tally_.stream_report(signal, query_value(query, "stream"), number("from", 1), number("to", 0)));
+  return json_answer(
+      server_.tally_.stream_report(signal, query_value(query, "stream"), number("from", 1), number("to", 0)));
 }
 
 Result<Behaviour> behaviour_from_json(std::string_view text) {

@@ -66,8 +66,9 @@ Result<std::unique_ptr<SinkServer>> SinkServer::open(const SinkOptions& options,
   }
   std::unique_ptr<SinkServer> server(new SinkServer(options, loop, std::move(log)));
   server->ports_ = {options.grpc_port, options.http_port, options.control_port};
-  for (const auto& [door, port] : {std::pair(Door::grpc, &server->ports_.grpc), std::pair(Door::http, &server->ports_.http),
-                                   std::pair(Door::control, &server->ports_.control)}) {
+  for (const auto& [door, port] :
+       {std::pair(Door::grpc, &server->ports_.grpc), std::pair(Door::http, &server->ports_.http),
+        std::pair(Door::control, &server->ports_.control)}) {
     if (const auto opened = server->open_door(door, *port); !opened) return failure(opened.error());
   }
   server->behave(options.behaviour);
@@ -83,9 +84,8 @@ SinkServer::SinkServer(const SinkOptions& options, EventLoop& loop, std::unique_
       tally_(options.track),
       behaviours_(options.seed),
       handler_(tally_, behaviours_, options.body_max,
-               log_ ? RequestHandler::Recorder([this](model::Signal signal, base::Bytes request) {
-                 log_->append(signal, request);
-               })
+               log_ ? RequestHandler::Recorder(
+                          [this](model::Signal signal, base::Bytes request) { log_->append(signal, request); })
                     : RequestHandler::Recorder()),
       otlp_service_(std::make_unique<OtlpService>(handler_)),
       control_service_(std::make_unique<ControlService>(*this)),
@@ -122,9 +122,15 @@ void SinkServer::accept_all(Door door, int listener) {
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     std::unique_ptr<Connection> connection;
     switch (door) {
-      case Door::grpc: connection = std::make_unique<Http2Connection>(*this, descriptor, handler_, bodies_); break;
-      case Door::http: connection = std::make_unique<Http1Connection>(*this, descriptor, *otlp_service_); break;
-      case Door::control: connection = std::make_unique<Http1Connection>(*this, descriptor, *control_service_); break;
+      case Door::grpc:
+        connection = std::make_unique<Http2Connection>(*this, descriptor, handler_, bodies_);
+        break;
+      case Door::http:
+        connection = std::make_unique<Http1Connection>(*this, descriptor, *otlp_service_);
+        break;
+      case Door::control:
+        connection = std::make_unique<Http1Connection>(*this, descriptor, *control_service_);
+        break;
     }
     if (door != Door::control) tally_.connection_opened();
     Connection* const borrowed = connection.get();

@@ -23,7 +23,7 @@ namespace arca::cli::sink {
 
 struct SinkOptions {
   std::string listen = "127.0.0.1";
-  std::uint16_t grpc_port = 0;     // 0: any free one
+  std::uint16_t grpc_port = 0;  // 0: any free one
   std::uint16_t http_port = 0;
   std::uint16_t control_port = 0;  // always on loopback
   TrackOptions track;
@@ -66,7 +66,7 @@ class SinkServer final : public ConnectionHost {
 
   SinkServer(const SinkOptions& options, EventLoop& loop, std::unique_ptr<RequestLog> log);
   Result<void> open_door(Door door, std::uint16_t& port);
-  void close_doors();   // refuse: listeners and connections of the OTLP ports
+  void close_doors();  // refuse: listeners and connections of the OTLP ports
   void reopen_doors();
   void accept_all(Door door, int listener);
   void follow_schedule(std::size_t step, base::SteadyTime round_began);

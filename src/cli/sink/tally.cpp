@@ -104,9 +104,8 @@ Json Tally::report() const {
                                                       {"turned_away_requests", count.turned_away_request_count},
                                                       {"malformed_requests", count.malformed_request_count}};
   }
-  report["chunks"] = {{"unique", chunks_.size()},
-                      {"duplicates", chunk_duplicate_count_},
-                      {"unnamed", chunk_unnamed_count_}};
+  report["chunks"] = {
+      {"unique", chunks_.size()}, {"duplicates", chunk_duplicate_count_}, {"unnamed", chunk_unnamed_count_}};
   report["connections"] = connection_count_;
   report["track_overflowed"] = span_ids_.overflowed();
   Json& faults = report["faults"];

@@ -27,14 +27,14 @@ struct TrackOptions {
 };
 
 struct SignalCounts {
-  std::uint64_t request_count = 0;     // taken
-  std::uint64_t wire_bytes = 0;        // of bodies as they came
-  std::uint64_t payload_bytes = 0;     // of bodies after decompression
-  std::uint64_t item_count = 0;        // spans, log records, data points in taken requests
+  std::uint64_t request_count = 0;  // taken
+  std::uint64_t wire_bytes = 0;     // of bodies as they came
+  std::uint64_t payload_bytes = 0;  // of bodies after decompression
+  std::uint64_t item_count = 0;     // spans, log records, data points in taken requests
   std::uint64_t unique_count = 0;
   std::uint64_t duplicate_count = 0;
-  std::uint64_t unnamed_count = 0;     // items that carried nothing to tell them apart by
-  std::uint64_t told_rejected_count = 0;    // items that a partial success named as rejected
+  std::uint64_t unnamed_count = 0;              // items that carried nothing to tell them apart by
+  std::uint64_t told_rejected_count = 0;        // items that a partial success named as rejected
   std::uint64_t turned_away_request_count = 0;  // answered with an error, or not at all; not taken
   std::uint64_t malformed_request_count = 0;
 };

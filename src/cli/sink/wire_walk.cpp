@@ -37,9 +37,8 @@ class Walker {
  private:
   template <class Function>
   static bool each(base::Bytes message, std::uint32_t number, Function function) noexcept {
-    return otlp::for_each_field(message, [&](const Field& field) {
-      return !field.is(number, WireType::length) || function(field.bytes);
-    });
+    return otlp::for_each_field(
+        message, [&](const Field& field) { return !field.is(number, WireType::length) || function(field.bytes); });
   }
 
   bool read_record(base::Bytes record) noexcept {
@@ -95,11 +94,13 @@ class Walker {
   // Notes the attribute if it is one of the four that name an item. KeyValue: 1 key, 2 value; AnyValue: 1 string,
   // 3 integer. The length of the key rules out nearly everything before a comparison.
   static void read_attribute(base::Bytes attribute, SeenItem& item, Rank& rank) noexcept {
-    if (attribute.size() > 1 && attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
+    if (attribute.size() > 1 &&
+        attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
       const auto length = static_cast<std::size_t>(attribute[1]);
       if (length != 8 && length != 9 && length != 11 && length < 0x80) return;
     }
-    if (attribute.size() > 1 && attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
+    if (attribute.size() > 1 &&
+        attribute[0] == std::byte{0x0A}) {  // the usual shape: the key first, its length in a byte
       const auto length = static_cast<std::size_t>(attribute[1]);
       if (length != 8 && length != 9 && length != 11 && length < 0x80) return;
     }

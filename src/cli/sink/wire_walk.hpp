@@ -13,9 +13,9 @@ namespace arca::cli::sink {
 
 // What the sink can know an item by. Views point into the request.
 struct SeenItem {
-  base::Bytes span_id;                   // spans: field span_id
-  std::string_view stream;               // attribute test.stream when it is a string
-  std::int64_t stream_number = 0;        // attribute test.stream when it is an integer
+  base::Bytes span_id;             // spans: field span_id
+  std::string_view stream;         // attribute test.stream when it is a string
+  std::int64_t stream_number = 0;  // attribute test.stream when it is an integer
   bool stream_is_number = false;
   std::optional<std::int64_t> sequence;  // attribute test.seq, else arca.seq (logs), else bench.seq (spans)
 };
