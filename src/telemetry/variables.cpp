@@ -206,9 +206,9 @@ void add_keeping(Rows& rows) {
   add(rows, group, "ARCA_RECOVERY_ENABLED", "recovery.enabled", Kind::boolean, "true", "", {},
       "Whether this process delivers what dead writers of the same state directory left.",
       [](Config& c) { return &c.recovery.enabled; });
-  add(rows, group, "ARCA_RECOVERY_BYTES_PER_SECOND", "recovery.bytes_per_second", Kind::size, "32MiB", "",
+  add(rows, group, "ARCA_RECOVERY_BYTES_PER_SECOND", "recovery.bytes_per_second", Kind::size, "200MiB", "",
       {0, 64 * gibi}, "Rate limit of recovery; 0 means none.", [](Config& c) { return &c.recovery.bytes_per_second; });
-  add(rows, group, "ARCA_RECOVERY_SCAN_INTERVAL", "recovery.scan_interval", Kind::duration, "30s", "", {10, ms_max},
+  add(rows, group, "ARCA_RECOVERY_SCAN_INTERVAL", "recovery.scan_interval", Kind::duration, "5s", "", {10, ms_max},
       "How often to look for dead writers.", [](Config& c) { return &c.recovery.scan_interval; });
 }
 
