@@ -50,7 +50,7 @@ std::string placeholder(const CLI::Option& option) {
   if (option.get_items_expected_max() == 0) return "";  // a flag
   std::string type = option.get_type_name();
   type = type.substr(0, type.find(':'));
-  const std::size_t checks = type.find(" ");
+  const std::size_t checks = type.find(' ');
   if (checks != std::string::npos) type.resize(checks);
   return type.empty() ? "TEXT" : type;
 }

@@ -17,8 +17,8 @@ otlp::SpanLimits span_limits_of(const Limits& limits) noexcept {
 
 }  // namespace
 
-Core::Core(const FinalizedConfig& config, os::Clock& source, bool allow_counter, std::vector<std::byte> resource_bytes)
-    : clock(source, allow_counter),
+Core::Core(const FinalizedConfig& config, os::Clock& from, bool allow_counter, std::vector<std::byte> resource_bytes)
+    : clock(from, allow_counter),
       sampler(config->sampler, config->sampler_ratio),
       span_limits(span_limits_of(config->span_limits)),
       log_limits{.count_max = config->log_limits.attribute_count,

@@ -18,7 +18,7 @@ namespace arca::telemetry {
 
 // Thread-safe.
 struct Core {
-  Core(const FinalizedConfig& config, os::Clock& clock, bool allow_counter, std::vector<std::byte> resource_bytes);
+  Core(const FinalizedConfig& config, os::Clock& from, bool allow_counter, std::vector<std::byte> resource_bytes);
 
   // Makes a core that lives as long as the process.
   static Core& make(const FinalizedConfig& config, os::Clock& clock, bool allow_counter,
