@@ -84,10 +84,9 @@ void FastClock::anchor() noexcept {
 void FastClock::publish(const Sample& sample, std::uint64_t scale) noexcept {
   const std::uint32_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
-  base_ticks_.store(sample.ticks, std::memory_order_relaxed);
-  base_nanos_.store(sample.wall, std::memory_order_relaxed);
-  scale_.store(scale, std::memory_order_relaxed);
+  base_ticks_.store(sample.ticks, std::memory_order_release);
+  base_nanos_.store(sample.wall, std::memory_order_release);
+  scale_.store(scale, std::memory_order_release);
   version_.store(version + 2, std::memory_order_release);
   ready_.store(true, std::memory_order_release);
 }
