@@ -1,4 +1,5 @@
-// The parts list: how the machine of one process is put together. Read Pipeline::assemble from top to bottom.
+// The parts list: how the machine of one process is put together. Read from Pipeline::make_stores to the end: what
+// keeps, what delivers, and all of it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,9 +64,9 @@ Result<std::unique_ptr<journal::Journal>> make_journal(const Settings& settings,
   options.directory = path;
   options.writer = writer;
   options.size_max = size_max;
-  options.segment_size = std::min<std::uint64_t>(options.segment_size, std::max<std::uint64_t>(size_max / 4, 1U << 18U));
-  options.durability =
-      settings.durable_over_power_loss ? journal::Durability::power : journal::Durability::process;
+  options.segment_size =
+      std::min<std::uint64_t>(options.segment_size, std::max<std::uint64_t>(size_max / 4, 1U << 18U));
+  options.durability = settings.durable_over_power_loss ? journal::Durability::power : journal::Durability::process;
   return journal::Journal::open(os::posix_file_system(), clock, options);
 }
 
@@ -76,83 +77,97 @@ std::uint64_t journal_size(const Settings& settings) {
   return std::max(journal_size_least, std::min(journal_size_default, *free / 10));
 }
 
+auto append_to(journal::Journal& journal) {
+  return [&journal](const model::Chunk& chunk) { return journal.append(chunk); };
+}
+
 }  // namespace
+
+// What keeps: the writer's directory with its lock, the journal, the quarantine, the pool.
+Result<void> Pipeline::make_stores() {
+  auto new_directory = journal::WriterDirectory::create(settings.state_directory);
+  if (!new_directory) return failure(new_directory.error().with_context("state_directory"));
+  directory = std::move(*new_directory);
+
+  const model::WriterId writer = directory->id();
+  auto new_journal = make_journal(settings, directory->journal_path(), writer, journal_size(settings), clock);
+  if (!new_journal) return failure(new_journal.error().with_context("journal"));
+  journal = std::move(*new_journal);
+
+  const std::string quarantine_path = settings.state_directory + "/quarantine/" + model::to_string(writer);
+  auto new_quarantine = make_journal(settings, quarantine_path, writer, settings.quarantine_size, clock);
+  if (!new_quarantine) return failure(new_quarantine.error().with_context("quarantine"));
+  quarantine = std::move(*new_quarantine);
+
+  auto new_pool = make_pool(settings, *directory, clock, pool_on_tmpfs);
+  if (!new_pool) return failure(new_pool.error().with_context("pool"));
+  pool = std::move(*new_pool);
+  return {};
+}
+
+// What delivers: the sinks, and the two lanes to them. Requires make_stores().
+Result<void> Pipeline::make_lanes() {
+  // The Collector behind its quarantine and breaker; the disk behind its breaker; the router over both.
+  auto new_collector = make_collector(settings, clock);
+  if (!new_collector) return tl::unexpected(new_collector.error());
+  collector = std::move(*new_collector);
+  quarantining = std::make_unique<sinks::QuarantiningSink>(*collector, *quarantine);
+  guarded_collector = std::make_unique<flow::GuardedSink>(*quarantining, clock, flow::BreakerOptions{}, jitter());
+  disk = std::make_unique<sinks::DiskSink>(*journal);
+  guarded_disk = std::make_unique<flow::GuardedSink>(*disk, clock, flow::BreakerOptions{}, jitter());
+  flow::OverflowTier tier;
+  tier.sink = guarded_disk.get();
+  tier.when = flow::ParkWhen::pressure;
+  tier.holds_metrics = [&held = *journal] { return held.holds(Signal::metrics); };
+  router =
+      std::make_unique<flow::Router>(*guarded_collector, clock, std::vector{tier},
+                                     flow::RouterOptions{.collector_in_flight_max = settings.requests_in_flight,
+                                                         .high_water_mark = settings.high_water,
+                                                         .pressure = [&filling = *pool] { return filling.fill(); }});
+
+  // The live lane: from the pool through the router.
+  flow::DispatcherOptions live_options;
+  live_options.name = "live";
+  live_options.in_flight_max = 2 * settings.requests_in_flight + 2;
+  live_options.random = jitter();
+  live_options.report = report;
+  live = std::make_unique<flow::Dispatcher>(*pool, *router, clock, std::move(live_options));
+
+  // What happens when the pool is full: its oldest chunks go to the journal, or policy speaks.
+  flow::SpillerOptions spill;
+  spill.policy = settings.when_full == WhenFull::block ? flow::FullPolicy::block : flow::FullPolicy::refuse;
+  spill.block_max = settings.block_timeout;
+  spill.report = report;
+  spiller = std::make_unique<flow::Spiller>(*pool, append_to(*journal), live->progress(), clock, std::move(spill));
+  pool->set_room_maker([&maker = *spiller] { return maker.make_room(); });
+
+  // The recovery lane: our own journal, and what dead writers of this state directory left, to the Collector.
+  flow::RecoveryOptions recovery_options;
+  recovery_options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
+  recovery_options.scan_interval = settings.recovery_scan_interval;
+  recovery_options.yields = [&filling = *pool, high = settings.high_water] { return filling.fill() >= high; };
+  recovery_options.random = jitter();
+  recovery_options.report = report;
+  recovery_options.stop_grace = std::chrono::milliseconds(50);
+  if (settings.recovery) {
+    writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);
+  } else {
+    writers = std::make_unique<NoWriters>();
+  }
+  recovery =
+      std::make_unique<flow::Recovery>(*writers, journal.get(), *guarded_collector, clock, std::move(recovery_options));
+  return {};
+}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::assemble(const Settings& settings, os::Clock& clock, std::uint32_t epoch) {
   std::unique_ptr<Pipeline> all(new Pipeline(settings, clock));
   Pipeline& it = *all;
   it.generation_ = os::fork_generation();
-
-  // What keeps: the writer's directory with its lock, the journal, the quarantine, the pool.
-  auto directory = journal::WriterDirectory::create(settings.state_directory);
-  if (!directory) return failure(directory.error().with_context("state_directory"));
-  it.directory = std::move(*directory);
-  const model::WriterId writer = it.directory->id();
-  auto journal = make_journal(settings, it.directory->journal_path(), writer, journal_size(settings), clock);
-  if (!journal) return failure(journal.error().with_context("journal"));
-  it.journal = std::move(*journal);
-  const std::string quarantine_path = settings.state_directory + "/quarantine/" + model::to_string(writer);
-  auto quarantine = make_journal(settings, quarantine_path, writer, settings.quarantine_size, clock);
-  if (!quarantine) return failure(quarantine.error().with_context("quarantine"));
-  it.quarantine = std::move(*quarantine);
-  auto pool = make_pool(settings, *it.directory, clock, it.pool_on_tmpfs);
-  if (!pool) return failure(pool.error().with_context("pool"));
-  it.pool = std::move(*pool);
-
-  // What delivers: the Collector behind its quarantine and breaker; the disk behind its breaker; the router over both.
-  auto collector = make_collector(settings, clock);
-  if (!collector) return tl::unexpected(collector.error());
-  it.collector = std::move(*collector);
-  it.quarantining = std::make_unique<sinks::QuarantiningSink>(*it.collector, *it.quarantine);
-  it.guarded_collector =
-      std::make_unique<flow::GuardedSink>(*it.quarantining, clock, flow::BreakerOptions{}, jitter());
-  it.disk = std::make_unique<sinks::DiskSink>(*it.journal);
-  it.guarded_disk = std::make_unique<flow::GuardedSink>(*it.disk, clock, flow::BreakerOptions{}, jitter());
-  flow::OverflowTier tier;
-  tier.sink = it.guarded_disk.get();
-  tier.when = flow::ParkWhen::pressure;
-  tier.holds_metrics = [&journal = *it.journal] { return journal.holds(Signal::metrics); };
-  it.router = std::make_unique<flow::Router>(
-      *it.guarded_collector, clock, std::vector{tier},
-      flow::RouterOptions{.collector_in_flight_max = settings.requests_in_flight,
-                          .high_water_mark = settings.high_water,
-                          .pressure = [&pool = *it.pool] { return pool.fill(); }});
-
-  // The live lane: from the pool through the router.
-  flow::DispatcherOptions live;
-  live.name = "live";
-  live.in_flight_max = 2 * settings.requests_in_flight + 2;
-  live.random = jitter();
-  live.report = report;
-  it.live = std::make_unique<flow::Dispatcher>(*it.pool, *it.router, clock, std::move(live));
-
-  // What happens when the pool is full: its oldest chunks go to the journal, or policy speaks.
-  const auto append = [&journal = *it.journal](const model::Chunk& chunk) { return journal.append(chunk); };
-  flow::SpillerOptions spill;
-  spill.policy = settings.when_full == WhenFull::block ? flow::FullPolicy::block : flow::FullPolicy::refuse;
-  spill.block_max = settings.block_timeout;
-  spill.report = report;
-  it.spiller = std::make_unique<flow::Spiller>(*it.pool, append, it.live->progress(), clock, std::move(spill));
-  it.pool->set_room_maker([&spiller = *it.spiller] { return spiller.make_room(); });
-
-  // The recovery lane: our own journal, and what dead writers of this state directory left, to the Collector.
-  flow::RecoveryOptions recovery;
-  recovery.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
-  recovery.scan_interval = settings.recovery_scan_interval;
-  recovery.yields = [&pool = *it.pool, high = settings.high_water] { return pool.fill() >= high; };
-  recovery.random = jitter();
-  recovery.report = report;
-  recovery.stop_grace = std::chrono::milliseconds(50);
-  if (settings.recovery) {
-    it.writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);
-  } else {
-    it.writers = std::make_unique<NoWriters>();
-  }
-  it.recovery = std::make_unique<flow::Recovery>(*it.writers, it.journal.get(), *it.guarded_collector, clock,
-                                                 std::move(recovery));
+  if (const auto made = it.make_stores(); !made) return tl::unexpected(made.error());
+  if (const auto made = it.make_lanes(); !made) return tl::unexpected(made.error());
 
   // Who records hands over here.
-  it.intake_ = {.pool = it.pool.get(), .clock = &clock, .epoch = epoch, .append_direct = append};
+  it.intake_ = {.pool = it.pool.get(), .clock = &clock, .epoch = epoch, .append_direct = append_to(*it.journal)};
 
   // And the threads, last.
   auto live_thread = os::start_thread("arca-live", [&lane = *it.live](const std::stop_token& stop) { lane.run(stop); });

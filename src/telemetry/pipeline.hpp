@@ -56,6 +56,8 @@ class Pipeline {
  private:
   Pipeline(const Settings& from, os::Clock& with) : settings(from), clock(with) {}
 
+  Result<void> make_stores();
+  Result<void> make_lanes();
   [[nodiscard]] std::uint64_t kept_items() const;
   [[nodiscard]] bool is_delivered_up_to(std::uint64_t sequence) const;
   void stop_threads();
