@@ -1,7 +1,6 @@
 // The official protobuf classes judge the span writer: whatever sequence of calls comes in, the bytes must parse, and
 // say what an independently kept account of the calls says.
 #include <gtest/gtest.h>
-
 #include <opentelemetry/proto/trace/v1/trace.pb.h>
 
 #include <deque>
@@ -32,150 +31,178 @@ std::string text_of(const Id& id) {
   return std::string(reinterpret_cast<const char*>(id.data()), id.size());
 }
 
+otlp::SpanLimits random_limits(RandomValues& random) {
+  otlp::SpanLimits limits;
+  if (!random.chance(2)) return limits;
+  limits.attributes = {random.below(12), random.chance(2) ? random.below(30) : otlp::no_limit};
+  limits.event_count_max = random.below(4);
+  limits.link_count_max = random.below(3);
+  limits.event_attribute_count_max = random.below(4);
+  limits.link_attribute_count_max = random.below(4);
+  return limits;
+}
+
+// An event or a link without its attributes, and these.
+template <class Message>
 struct ExpectedChild {
-  v1::Span::Event event;  // without attributes
-  v1::Span::Link link;
+  Message bare;
   ExpectedAttributes attributes{0, 0};
 };
 
-// Makes one random span by both accounts and compares them.
-void check_random_span(otlp::SpanWriter& writer, std::uint64_t seed) {
-  RandomValues random(seed);
-  otlp::SpanLimits limits;
-  if (random.chance(2)) {
-    limits.attributes = {random.below(12), random.chance(2) ? random.below(30) : otlp::no_limit};
-    limits.event_count_max = random.below(4);
-    limits.link_count_max = random.below(3);
-    limits.event_attribute_count_max = random.below(4);
-    limits.link_attribute_count_max = random.below(4);
+template <class Children, class Message>
+void expect_children(const Children& actual, std::deque<ExpectedChild<Message>>& expected) {
+  ASSERT_EQ(static_cast<std::size_t>(actual.size()), expected.size());
+  for (int i = 0; i < actual.size(); ++i) {
+    auto& child = expected[static_cast<std::size_t>(i)];
+    child.bare.set_dropped_attributes_count(child.attributes.dropped_count());
+    EXPECT_TRUE(child.attributes.equals(actual.Get(i).attributes()));
+    Message bare = actual.Get(i);
+    bare.clear_attributes();
+    EXPECT_EQ(bare.SerializeAsString(), child.bare.SerializeAsString());
   }
-  const std::size_t length_max = limits.attributes.value_length_max;
+}
 
-  otlp::SpanStart start;
-  start.trace_id = random.id<16>();
-  start.span_id = random.id<8>();
-  if (random.chance(2)) start.parent_span_id = random.id<8>();
-  const std::string state = random.chance(2) ? "vendor=value" : "";
-  start.trace_state = state;
-  start.flags = otlp::span_flags(static_cast<std::uint8_t>(random.below(4)), random.chance(2));
-  start.kind = static_cast<otlp::SpanKind>(random.below(6));
-  start.start_time = at(static_cast<std::int64_t>(random.word() >> 1U));
-  std::string name = "first name";
-  start.name = name;
+// Makes one random span by both accounts, the writer's and the official classes', and compares them.
+class RandomSpan {
+ public:
+  RandomSpan(otlp::SpanWriter& writer, std::uint64_t seed)
+      : writer_(writer), random_(seed), limits_(random_limits(random_)) {}
 
-  v1::Span expected;
-  expected.set_trace_id(text_of(start.trace_id));
-  expected.set_span_id(text_of(start.span_id));
-  if (start.parent_span_id != otlp::SpanId{}) expected.set_parent_span_id(text_of(start.parent_span_id));
-  expected.set_trace_state(state);
-  expected.set_flags(start.flags);
-  expected.set_kind(static_cast<v1::Span::SpanKind>(start.kind));
-  expected.set_start_time_unix_nano(otlp::unix_nanos(start.start_time));
-  ExpectedAttributes attributes(limits.attributes.count_max, length_max);
-  std::deque<ExpectedChild> events;
-  std::deque<ExpectedChild> links;
-  std::uint32_t dropped_events = 0;
-  std::uint32_t dropped_links = 0;
+  void check() {
+    begin();
+    for (std::uint64_t step = random_.below(30); step > 0; --step) take_step();
+    const std::int64_t end_time = time();
+    const v1::Span actual = parse(writer_.end(at(end_time)));
+    expected_.set_end_time_unix_nano(static_cast<std::uint64_t>(end_time));
+    compare(actual);
+  }
 
-  writer.begin(start, limits);
-  for (std::uint64_t step = random.below(30); step > 0; --step) {
-    switch (random.below(10)) {
+ private:
+  std::int64_t time() { return static_cast<std::int64_t>(random_.word() >> 1U); }
+
+  void begin() {
+    otlp::SpanStart start;
+    start.trace_id = random_.id<16>();
+    start.span_id = random_.id<8>();
+    if (random_.chance(2)) start.parent_span_id = random_.id<8>();
+    const std::string state = random_.chance(2) ? "vendor=value" : "";
+    start.trace_state = state;
+    start.flags = otlp::span_flags(static_cast<std::uint8_t>(random_.below(4)), random_.chance(2));
+    start.kind = static_cast<otlp::SpanKind>(random_.below(6));
+    start.start_time = at(time());
+    start.name = name_;
+    writer_.begin(start, limits_);
+
+    expected_.set_trace_id(text_of(start.trace_id));
+    expected_.set_span_id(text_of(start.span_id));
+    if (start.parent_span_id != otlp::SpanId{}) expected_.set_parent_span_id(text_of(start.parent_span_id));
+    expected_.set_trace_state(state);
+    expected_.set_flags(start.flags);
+    expected_.set_kind(static_cast<v1::Span::SpanKind>(start.kind));
+    expected_.set_start_time_unix_nano(otlp::unix_nanos(start.start_time));
+  }
+
+  void take_step() {
+    switch (random_.below(10)) {
       case 0:
-        name = random.chance(4) ? "" : "name " + std::string(random.below(200), 'n');
-        writer.set_name(name);
+        name_ = random_.chance(4) ? "" : "name " + std::string(random_.below(200), 'n');
+        writer_.set_name(name_);
         break;
-      case 1: {
-        const auto time = static_cast<std::int64_t>(random.word() >> 1U);
-        const std::string& event_name = random.chance(2) ? std::string("event") : std::string();
-        if (!writer.begin_event(event_name, at(time))) {
-          EXPECT_GE(events.size(), limits.event_count_max);
-          ++dropped_events;
-          break;
-        }
-        auto& child = events.emplace_back();
-        child.event.set_time_unix_nano(static_cast<std::uint64_t>(time));
-        child.event.set_name(event_name);
-        child.attributes = {limits.event_attribute_count_max, length_max};
-        for (std::uint64_t i = random.below(6); i > 0; --i) {
-          child.attributes.draw(random, [&](auto key, const auto& value) { writer.set_event_attribute(key, value); });
-        }
-        writer.end_event();
+      case 1:
+        add_event();
         break;
-      }
-      case 2: {
-        otlp::LinkTarget target{random.id<16>(), random.id<8>(), random.chance(2) ? "a=b" : "",
-                                otlp::span_flags(1, random.chance(2))};
-        if (!writer.begin_link(target)) {
-          EXPECT_GE(links.size(), limits.link_count_max);
-          ++dropped_links;
-          break;
-        }
-        auto& child = links.emplace_back();
-        child.link.set_trace_id(text_of(target.trace_id));
-        child.link.set_span_id(text_of(target.span_id));
-        child.link.set_trace_state(std::string(target.trace_state));
-        child.link.set_flags(target.flags);
-        child.attributes = {limits.link_attribute_count_max, length_max};
-        for (std::uint64_t i = random.below(6); i > 0; --i) {
-          child.attributes.draw(random, [&](auto key, const auto& value) { writer.set_link_attribute(key, value); });
-        }
-        writer.end_link();
+      case 2:
+        add_link();
         break;
-      }
-      case 3: {
-        const auto status = static_cast<otlp::SpanStatus>(random.below(3));
-        const std::string description = random.chance(3) ? "" : "why " + std::string(random.below(200), 'w');
-        writer.set_status(status, description);
-        if (status == otlp::SpanStatus::unset || expected.status().code() == v1::Status::STATUS_CODE_OK) break;
-        expected.mutable_status()->set_code(static_cast<v1::Status::StatusCode>(status));
-        expected.mutable_status()->set_message(status == otlp::SpanStatus::error ? description : "");
+      case 3:
+        set_status();
         break;
-      }
       default:
-        attributes.draw(random, [&](auto key, const auto& value) { writer.set_attribute(key, value); });
+        attributes_.draw(random_, [&](auto key, const auto& value) { writer_.set_attribute(key, value); });
     }
   }
-  const auto end_time = static_cast<std::int64_t>(random.word() >> 1U);
-  const v1::Span actual = parse(writer.end(at(end_time)));
 
-  expected.set_end_time_unix_nano(static_cast<std::uint64_t>(end_time));
-  expected.set_name(name);
-  expected.set_dropped_attributes_count(attributes.dropped_count());
-  expected.set_dropped_events_count(dropped_events);
-  expected.set_dropped_links_count(dropped_links);
+  void add_event() {
+    const std::int64_t when = time();
+    const std::string name = random_.chance(2) ? "event" : "";
+    if (!writer_.begin_event(name, at(when))) {
+      EXPECT_GE(events_.size(), limits_.event_count_max);
+      ++dropped_events_;
+      return;
+    }
+    auto& child = events_.emplace_back();
+    child.bare.set_time_unix_nano(static_cast<std::uint64_t>(when));
+    child.bare.set_name(name);
+    child.attributes = {limits_.event_attribute_count_max, limits_.attributes.value_length_max};
+    for (std::uint64_t i = random_.below(6); i > 0; --i) {
+      child.attributes.draw(random_, [&](auto key, const auto& value) { writer_.set_event_attribute(key, value); });
+    }
+    writer_.end_event();
+  }
 
-  EXPECT_TRUE(attributes.equals(actual.attributes()));
-  ASSERT_EQ(static_cast<std::size_t>(actual.events_size()), events.size());
-  for (int i = 0; i < actual.events_size(); ++i) {
-    ExpectedChild& child = events[static_cast<std::size_t>(i)];
-    child.event.set_dropped_attributes_count(child.attributes.dropped_count());
-    EXPECT_TRUE(child.attributes.equals(actual.events(i).attributes()));
-    v1::Span::Event bare = actual.events(i);
-    bare.clear_attributes();
-    EXPECT_EQ(bare.SerializeAsString(), child.event.SerializeAsString());
+  void add_link() {
+    const otlp::LinkTarget target{random_.id<16>(), random_.id<8>(), random_.chance(2) ? "a=b" : "",
+                                  otlp::span_flags(1, random_.chance(2))};
+    if (!writer_.begin_link(target)) {
+      EXPECT_GE(links_.size(), limits_.link_count_max);
+      ++dropped_links_;
+      return;
+    }
+    auto& child = links_.emplace_back();
+    child.bare.set_trace_id(text_of(target.trace_id));
+    child.bare.set_span_id(text_of(target.span_id));
+    child.bare.set_trace_state(std::string(target.trace_state));
+    child.bare.set_flags(target.flags);
+    child.attributes = {limits_.link_attribute_count_max, limits_.attributes.value_length_max};
+    for (std::uint64_t i = random_.below(6); i > 0; --i) {
+      child.attributes.draw(random_, [&](auto key, const auto& value) { writer_.set_link_attribute(key, value); });
+    }
+    writer_.end_link();
   }
-  ASSERT_EQ(static_cast<std::size_t>(actual.links_size()), links.size());
-  for (int i = 0; i < actual.links_size(); ++i) {
-    ExpectedChild& child = links[static_cast<std::size_t>(i)];
-    child.link.set_dropped_attributes_count(child.attributes.dropped_count());
-    EXPECT_TRUE(child.attributes.equals(actual.links(i).attributes()));
-    v1::Span::Link bare = actual.links(i);
-    bare.clear_attributes();
-    EXPECT_EQ(bare.SerializeAsString(), child.link.SerializeAsString());
+
+  void set_status() {
+    const auto status = static_cast<otlp::SpanStatus>(random_.below(3));
+    const std::string description = random_.chance(3) ? "" : "why " + std::string(random_.below(200), 'w');
+    writer_.set_status(status, description);
+    if (status == otlp::SpanStatus::unset || expected_.status().code() == v1::Status::STATUS_CODE_OK) return;
+    expected_.mutable_status()->set_code(static_cast<v1::Status::StatusCode>(status));
+    expected_.mutable_status()->set_message(status == otlp::SpanStatus::error ? description : "");
   }
-  v1::Span bare = actual;
-  bare.clear_attributes();
-  bare.clear_events();
-  bare.clear_links();
-  EXPECT_EQ(bare.SerializeAsString(), expected.SerializeAsString());
-}
+
+  void compare(const v1::Span& actual) {
+    expected_.set_name(name_);
+    expected_.set_dropped_attributes_count(attributes_.dropped_count());
+    expected_.set_dropped_events_count(dropped_events_);
+    expected_.set_dropped_links_count(dropped_links_);
+
+    EXPECT_TRUE(attributes_.equals(actual.attributes()));
+    expect_children(actual.events(), events_);
+    expect_children(actual.links(), links_);
+    v1::Span bare = actual;
+    bare.clear_attributes();
+    bare.clear_events();
+    bare.clear_links();
+    EXPECT_EQ(bare.SerializeAsString(), expected_.SerializeAsString());
+  }
+
+  otlp::SpanWriter& writer_;
+  RandomValues random_;
+  const otlp::SpanLimits limits_;
+  std::string name_ = "first name";
+  v1::Span expected_;
+  ExpectedAttributes attributes_{limits_.attributes.count_max, limits_.attributes.value_length_max};
+  std::deque<ExpectedChild<v1::Span::Event>> events_;
+  std::deque<ExpectedChild<v1::Span::Link>> links_;
+  std::uint32_t dropped_events_ = 0;
+  std::uint32_t dropped_links_ = 0;
+};
 
 TEST(SpanConformance, RandomCallsParseToWhatTheySay) {
   otlp::SpanWriter writer;  // one for all, as in the pool
   const std::uint64_t first_seed = std::random_device{}();
   for (std::uint64_t i = 0; i < 5000; ++i) {
     SCOPED_TRACE("seed " + std::to_string(first_seed + i));
-    check_random_span(writer, first_seed + i);
+    RandomSpan(writer, first_seed + i).check();
     if (testing::Test::HasFailure()) return;
     if (i % 100 == 99) writer.trim(4096);
   }
