@@ -33,7 +33,7 @@ int run_command(Command& command, std::vector<std::string> arguments, Console& c
 
 }  // namespace
 
-int run_command_line(CommandList commands, const std::vector<std::string>& arguments, Console& console) {
+int run_command_line(const CommandList& commands, const std::vector<std::string>& arguments, Console& console) {
   if (arguments.empty()) {
     console.print(program_help(commands));
     return to_int(ExitCode::usage);

@@ -44,7 +44,7 @@ struct GuardedSink::State {
   std::array<Guard, model::signal_count> guards;  // protected by mutex
 };
 
-GuardedSink::GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, Random random)
+GuardedSink::GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, const Random& random)
     : state_(std::make_shared<State>(sink, clock, options, random)) {}
 
 std::string_view GuardedSink::name() const noexcept { return state_->sink.name(); }

@@ -24,7 +24,7 @@ struct GuardStatus {
 // Thread-safe. `sink` and `clock` outlive it and every delivery under way.
 class GuardedSink final : public model::Sink {
  public:
-  GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, Random random);
+  GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, const Random& random);
 
   [[nodiscard]] std::string_view name() const noexcept override;
   [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;

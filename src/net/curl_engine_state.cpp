@@ -48,20 +48,19 @@ CurlEngine::State::~State() {
 
 void CurlEngine::State::start(EngineRequest request, Done done) noexcept {
   std::string why;
-  std::unique_ptr<Exchange> exchange;
+  auto exchange = std::make_unique<Exchange>(std::move(request), std::move(done), clock_.steady_now());
   try {
-    exchange = std::make_unique<Exchange>(std::move(request), std::move(done), clock_.steady_now());
     const std::scoped_lock lock(mutex_);
     if (inbox_.stop) {
       why = "the transport is shutting down";
     } else if (ensure_thread(why)) {
-      inbox_.requests.push_back(std::move(exchange));
+      inbox_.requests.emplace_back().swap(exchange);
       curl_multi_wakeup(multi_);
     }
   } catch (const std::exception& error) {
     why = error.what();
   }
-  if (exchange == nullptr) return;
+  if (exchange == nullptr) return;  // the engine has it
   exchange->answer.error = std::move(why);
   deliver(std::move(exchange));
 }
@@ -82,7 +81,7 @@ bool CurlEngine::State::ensure_thread(std::string& why) {
     if (options_.http2) curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 8L);
   }
-  auto thread = os::start_thread(options_.http2 ? "arca-grpc" : "arca-http", [this](std::stop_token) { run(); });
+  auto thread = os::start_thread(options_.http2 ? "arca-grpc" : "arca-http", [this](const std::stop_token&) { run(); });
   if (!thread) {
     why = thread.error().message();
     return false;

@@ -52,7 +52,7 @@ class Logger final : public opentelemetry::logs::Logger {
   using opentelemetry::logs::Logger::EmitLogRecord;
   const opentelemetry::nostd::string_view GetName() noexcept override { return name_; }
   opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord> CreateLogRecord() noexcept override;
-  void EmitLogRecord(opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord>&& record) noexcept override;
+  void EmitLogRecord(opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord>&& given) noexcept override;
 
  private:
   Core& core_;

@@ -33,7 +33,7 @@ constexpr std::size_t json_attributes_max = 64;  // of one line; the others stay
 
 // Recognises, in this order: JSON objects, syslog (RFC 5424, RFC 3164), access logs, klog, and lines that begin
 // with an ISO 8601, nginx or epoch time. Never fails: an unknown form gives a body and nothing else.
-LogLine parse_log_line(std::string_view line, const TimeContext& context);
+LogLine parse_log_line(std::string_view text, const TimeContext& context);
 
 // Reads a severity's usual names ("warn", "WARNING", "E", "crit"); none if it is no such name.
 LogSeverity severity_of(std::string_view word);

@@ -220,11 +220,11 @@ void Http1Connection::complete() {
       break;
   }
   const base::Duration delay = answer.answer.delay;
-  if (delay == base::Duration::zero()) return respond(std::move(answer));
-  later(delay, [this, answer = std::move(answer)]() mutable { respond(std::move(answer)); });
+  if (delay == base::Duration::zero()) return respond(answer);
+  later(delay, [this, answer = std::move(answer)] { respond(answer); });
 }
 
-void Http1Connection::respond(Http1Answer full) {
+void Http1Connection::respond(const Http1Answer& full) {
   const Answer& answer = full.answer;
   if (answer.announce_end) keep_alive_ = false;
   std::string head = "HTTP/1.1 " + std::to_string(answer.http_status) + " " +
@@ -263,7 +263,7 @@ void Http1Connection::refuse(int status, std::string_view why) {
   const base::Bytes text = base::as_bytes(why);
   answer.answer.body.assign(text.begin(), text.end());
   answer.content_type = "text/plain";
-  respond(std::move(answer));
+  respond(answer);
 }
 
 }  // namespace arca::cli::sink

@@ -59,7 +59,7 @@ class Http1Connection final : public Connection {
   bool read_chunk_head();
   bool read_line(std::string_view& line);
   void complete();
-  void respond(Http1Answer answer);
+  void respond(const Http1Answer& full);
   void trickle(std::string bytes, std::size_t sent);
   void after_answer();
   void refuse(int status, std::string_view why);  // a request that is no HTTP of ours; ends the connection
