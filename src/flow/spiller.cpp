@@ -3,6 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/crash_point.hpp"
+
 namespace arca::flow {
 
 namespace {
@@ -83,6 +85,7 @@ Result<std::optional<std::uint32_t>> Spiller::spill_one(base::SteadyTime claim_t
     pool_.release(chunk.id, release_time);
     return failure(appended.error());
   }
+  base::crash_point("spill.appended");
   model::Ack parked;
   parked.chunk_id = chunk.id;
   parked.verdict = model::Verdict::parked;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/crash_point.hpp"
 #include "journal/journal_state.hpp"
 #include "os/log.hpp"
 
@@ -73,6 +74,7 @@ Result<void> Journal::State::begin_segment_locked() {
   options.is_synced = options_.durability == Durability::power;
   Result<std::unique_ptr<SegmentWriter>> made = SegmentWriter::create(file_system_, options);
   if (!made) return failure(made.error());
+  base::crash_point("journal.segment.begun");
 
   if (writer_) {
     Segment& closed = segments_[writer_->number()];
@@ -80,6 +82,7 @@ Result<void> Journal::State::begin_segment_locked() {
       unsynced_.push_back({writer_->number(), writer_->file(), writer_->end()});
     }
     writer_->seal();
+    base::crash_point("journal.segment.closed");
     closed.size = writer_->allocated_size();
   }
   writer_ = std::move(*made);
@@ -108,7 +111,10 @@ Result<void> Journal::State::make_room_locked(std::uint64_t record_bytes) {
 // Requires writer_. A device that refuses to write does not get a second chance with this segment.
 Result<ChunkPlace> Journal::State::write_locked(const RecordHeader& header, std::span<const base::Bytes> payload) {
   const std::uint64_t segment = writer_->number();
+  const bool is_chunk = header.type == RecordType::chunk;
+  base::crash_point(is_chunk ? "journal.chunk.before_write" : "journal.settle.before_write");
   const Result<std::uint64_t> offset = writer_->append(header, payload);
+  base::crash_point(is_chunk ? "journal.chunk.written" : "journal.settle.written");
   if (!offset) {
     if (offset.error().code() != ErrorCode::full) poison_locked(segment, offset.error());
     return failure(offset.error());
@@ -161,6 +167,7 @@ void Journal::State::remove_settled_segments_locked() {
     const std::string kept = options_.directory + "/damaged/" + segment_name(oldest->first);
     const Result<void> done =
         segment.is_kept ? file_system_.rename(segment.path, kept) : file_system_.remove(segment.path);
+    base::crash_point("journal.segment.removed");
     if (!done) {
       os::log(os::LogLevel::warn, "journal: {}; it will be tried again", done.error().message());
       return;

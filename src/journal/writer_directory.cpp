@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "journal/ledger.hpp"
 #include "journal/segment_reader.hpp"
 #include "os/file_system.hpp"
@@ -102,6 +103,7 @@ Result<void> WriterDirectory::finish(const model::Totals& totals) {
   // First, and synced: from here on a crash leaves a directory that can be finished again, and counts once.
   if (const auto noted = append_to_ledger(files(), state_directory_, {id_, totals}); !noted) return noted;
 
+  base::crash_point("writer.finish.noted");
   const Result<std::string> target = os::read_symlink(pool_link());
   if (target && target->ends_with("/" + model::to_string(id_) + ".pool")) {
     if (const auto removed = files().remove(*target); !removed) return removed;
@@ -109,7 +111,9 @@ Result<void> WriterDirectory::finish(const model::Totals& totals) {
   for (const std::string& name : {pool_link(), path_ + "/pool.data"}) {
     if (const auto removed = files().remove(name); !removed) return removed;
   }
+  base::crash_point("writer.finish.pool_removed");
   remove_segments(journal_path(), id_);
+  base::crash_point("writer.finish.journal_removed");
   static_cast<void>(files().remove_directory(journal_path()));
   if (files().exists(journal_path())) {
     // Damaged records kept aside, or files that are not ours.

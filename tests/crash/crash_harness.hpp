@@ -24,6 +24,7 @@ struct Trial {
   std::uint64_t nth = 1;
   std::uint64_t kill_after_us_max = 60'000;
   std::uint64_t pause_every = 50;  // records between pauses of a millisecond
+  std::string end;                 // ends by itself after `records`: abort, exec, _exit
   std::vector<std::string> more;   // options of the writer
 };
 
@@ -58,12 +59,18 @@ class Harness {
     if (!trial.point.empty()) {
       command.insert(command.end(), {"--point", trial.point, "--nth", std::to_string(trial.nth)});
     }
+    if (!trial.end.empty()) command.insert(command.end(), {"--end", trial.end});
     command.insert(command.end(), trial.more.begin(), trial.more.end());
     support::ProcessOptions options;
     options.output_path = directory_ / "writer.log";
     auto process = support::Process::start(command, options);
     if (!process) throw std::runtime_error(process.error().message());
     trials_.push_back({name, trial.threads, trial.children});
+    if (!trial.end.empty()) {
+      const auto ended = (*process)->wait();
+      EXPECT_TRUE(ended) << "the writer did not end with " << trial.end;
+      return true;
+    }
     const bool began = support::wait_until([&] { return oracle->started.load() != 0 || !(*process)->is_alive(); });
     EXPECT_TRUE(began) << "the writer did not start";
     bool at_point = true;
@@ -84,6 +91,18 @@ class Harness {
     const auto done = support::run_command({ARCA_PROGRAM, "recover", "--state", state(), "--endpoint",
                                             "http://" + sink_.endpoint()});
     EXPECT_TRUE(done) << done.error().message();
+  }
+
+  // Runs `arca recover` and ends it with SIGKILL after a moment.
+  void recover_and_kill() {
+    support::ProcessOptions options;
+    options.output_path = directory_ / "recover.log";
+    auto process = support::Process::start(
+        {ARCA_PROGRAM, "recover", "--state", state(), "--endpoint", "http://" + sink_.endpoint()}, options);
+    if (!process) throw std::runtime_error(process.error().message());
+    static_cast<void>((*process)->wait(std::chrono::milliseconds(random_() % 60)));
+    (*process)->send_signal(SIGKILL);
+    static_cast<void>((*process)->wait());
   }
 
   // Compares. Children's streams stand behind the threads'.

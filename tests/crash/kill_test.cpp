@@ -57,6 +57,38 @@ TEST(Kill, WhileTheCollectorFlapsLosesNothing) {
   EXPECT_EQ(harness.judge().missing, 0U);
 }
 
+TEST(Kill, OfRecoveryAgainAndAgainLosesNothing) {
+  Harness harness({}, true);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    Trial trial;
+    trial.pause_every = 500;
+    trial.more = {"--pool", "1048576"};
+    harness.run(trial);
+  }
+  harness.sink().behave("ok");
+  for (std::uint64_t i = 0; i < trial_count(20); ++i) harness.recover_and_kill();
+  harness.recover();
+  EXPECT_EQ(harness.judge().missing, 0U);
+}
+
+// The other ways in which a process goes without a word.
+class SuddenEnd : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(SuddenEnd, LosesNothing) {
+  Harness harness({}, true);
+  Trial trial;
+  trial.records = 5000;
+  trial.end = GetParam();
+  harness.run(trial);
+  harness.sink().behave("ok");
+  harness.recover();
+  const Tally tally = harness.judge();
+  EXPECT_EQ(tally.accepted, 10'000U);
+  EXPECT_EQ(tally.missing, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, SuddenEnd, ::testing::Values("abort", "exec", "_exit"));
+
 // Places in the pool and the journal where a crash is most awkward. A point that is never reached is a failure: the
 // test would prove nothing.
 class KillAtPoint : public ::testing::TestWithParam<const char*> {};
@@ -65,13 +97,14 @@ TEST_P(KillAtPoint, LosesNothingAlsoTwiceInARow) {
   const std::string point = GetParam();
   const bool journal = point.starts_with("journal.") || point.starts_with("spill.");
   Harness harness({}, journal);
-  for (const std::uint64_t nth : {1U, 2U, 7U}) {
+  // A journal within its budget does not begin more than four segments.
+  for (const std::uint64_t nth : {1U, 2U, journal ? 3U : 7U}) {
     Trial trial;
     trial.point = point;
     trial.nth = nth;
     trial.threads = 3;
     trial.pause_every = journal ? 5000 : 200;
-    if (journal) trial.more = {"--pool", "1048576"};
+    if (journal) trial.more = {"--pool", "1048576", "--journal", "100000000"};
     EXPECT_TRUE(harness.run(trial)) << point << " was not reached " << nth << " times";
     Trial again = trial;  // the next one dies in the middle of recovering the last one, or soon after
     again.nth = 1;
@@ -86,6 +119,38 @@ INSTANTIATE_TEST_SUITE_P(Pool, KillAtPoint,
                          ::testing::Values("pool.range.sealed", "pool.border.half_written", "pool.verdict.marked",
                                            "pool.verdict.counted", "pool.chunk.counted", "pool.chunk.emptied",
                                            "pool.chunk.before_open", "pool.chunk.detached"));
+
+INSTANTIATE_TEST_SUITE_P(Journal, KillAtPoint,
+                         ::testing::Values("journal.chunk.before_write", "journal.chunk.written",
+                                           "journal.segment.begun", "spill.appended"));
+
+// Places that only a writer passes that delivers what its journal, or a dead writer, holds.
+class KillInRecovery : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(KillInRecovery, LosesNothing) {
+  const std::string point = GetParam();
+  Harness harness({}, true);
+  Trial backlog;
+  backlog.pause_every = 5000;
+  backlog.more = {"--pool", "1048576"};
+  backlog.kill_after_us_max = 200'000;
+  harness.run(backlog);
+  harness.run(backlog);
+  harness.sink().behave("ok");
+  for (int i = 0; i < 2; ++i) {
+    Trial trial;
+    trial.point = point;
+    trial.records = 200;
+    EXPECT_TRUE(harness.run(trial)) << point << " was not reached";
+  }
+  harness.recover();
+  EXPECT_EQ(harness.judge().missing, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, KillInRecovery,
+                         ::testing::Values("journal.settle.before_write", "journal.settle.written",
+                                           "writer.finish.noted", "writer.finish.pool_removed",
+                                           "writer.finish.journal_removed"));
 
 TEST(Fork, ChildrenAndParentKilledLoseAndRepeatNothing) {
   Harness harness;

@@ -28,7 +28,7 @@ struct Options {
   std::string state, endpoint, oracle, name, point;
   std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0;
   std::uint64_t pool = 4U << 20U, journal = 256U << 20U;
-  bool graceful = false;
+  std::string end;  // abort, exec, exit: how it ends by itself once all records are made; empty: it waits to be killed
 };
 
 Options parse(int count, char** words) {
@@ -48,7 +48,7 @@ Options parse(int count, char** words) {
     else if (key == "--children") options.children = std::stoull(value);
     else if (key == "--pool") options.pool = std::stoull(value);
     else if (key == "--journal") options.journal = std::stoull(value);
-    else if (key == "--graceful") options.graceful = value == "yes";
+    else if (key == "--end") options.end = value;
     else { std::fprintf(stderr, "crash_writer: unknown option %s\n", key.c_str()); std::exit(2); }
   }
   return options;
@@ -148,9 +148,8 @@ int main(int count, char** words) {
   }
   for (auto& thread : threads) thread.join();
   for (const pid_t child : children) waitpid(child, nullptr, 0);
-  if (!options.graceful) {
-    for (;;) pause();  // until killed
-  }
-  telemetry->reset();
-  return 0;
+  if (options.end == "abort") std::abort();
+  if (options.end == "exec") execl("/bin/true", "true", nullptr);
+  if (options.end == "_exit") _exit(0);
+  for (;;) pause();  // until killed
 }
