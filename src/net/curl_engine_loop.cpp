@@ -15,6 +15,13 @@ namespace {
 constexpr int attempts_max = 4;
 constexpr int idle_wait_ms = 60'000;
 
+// Servers built on nghttp2 end a connection after 1,000 RST_STREAM (and 33 more a second), see resets_every_stream in
+// curl_engine_state.cpp. Half of that, because requests that we give up send one too.
+constexpr int requests_per_connection_max = 500;
+// What libcurl takes for a server's limit until the server names one. Beyond it requests would wait inside libcurl,
+// where one can be left without the connection that it was to join.
+constexpr std::size_t streams_max = 100;
+
 }  // namespace
 
 void CurlEngine::State::run() noexcept {
@@ -43,7 +50,7 @@ bool CurlEngine::State::work() {
   curl_multi_perform(multi_, &running);
   collect_finished();
   end_overdue();
-  const bool can_admit = !waiting_.empty() && !(gate_first_connection_ && opener_ != nullptr);
+  const bool can_admit = !waiting_.empty() && may_admit();
   return !can_admit && !stopping;
 }
 
@@ -61,13 +68,26 @@ bool CurlEngine::State::take_inbox() {
   return taken.stop;
 }
 
+bool CurlEngine::State::may_admit() const noexcept {
+  if (gate_first_connection_ && opener_ != nullptr) return false;
+  if (options_.http2 && active_.size() >= streams_max) return false;
+  return connection_request_count_ < requests_per_connection_max || active_.empty();
+}
+
+// A connection that has carried its share takes no new requests; it closes behind the last one that it carries.
+void CurlEngine::State::count_request() noexcept {
+  if (!renew_connections_ || ++connection_request_count_ < requests_per_connection_max) return;
+  for (const auto& exchange : active_) exchange->close_connection_behind();
+}
+
 // With an old libcurl only the exchange that opens the HTTP/2 connection may ask for prior knowledge, and all
 // others must be kept from opening one, because they would do it with an HTTP/1.1 upgrade. So the first goes alone
 // until its request is on its way; the others follow on its connection, and one that finds the connection
 // gone is refused a socket and becomes the next opener.
 void CurlEngine::State::admit_waiting() {
   while (!waiting_.empty()) {
-    if (gate_first_connection_ && opener_ != nullptr) return;
+    if (!may_admit()) return;
+    if (active_.empty() && connection_request_count_ >= requests_per_connection_max) connection_request_count_ = 0;
     auto exchange = std::move(waiting_.front());
     waiting_.pop_front();
     exchange->may_open_connection = true;
@@ -81,6 +101,7 @@ void CurlEngine::State::admit_waiting() {
     }
     if (exchange->prepare(options_, *this, version) && curl_multi_add_handle(multi_, exchange->easy) == CURLM_OK) {
       active_.push_back(std::move(exchange));
+      count_request();
       continue;
     }
     if (opener_ == exchange.get()) opener_ = nullptr;

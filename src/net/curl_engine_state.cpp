@@ -27,13 +27,21 @@ bool prior_knowledge_only_when_new(const EngineOptions& options) noexcept {
   return options.http2 && !options.tls && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
 }
 
+// libcurl before 8.0 sends RST_STREAM behind every answer, because it forgets that the stream has closed already. A
+// server that defends itself against "rapid reset" (CVE-2023-44487) counts them and then ends the connection by a
+// GOAWAY that names an error, and the answers under way are lost.
+bool resets_every_stream(const EngineOptions& options) noexcept {
+  return options.http2 && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
 }  // namespace
 
 CurlEngine::State::State(EngineOptions options, os::Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       born_in_(os::fork_generation()),
-      gate_first_connection_(prior_knowledge_only_when_new(options_)) {
+      gate_first_connection_(prior_knowledge_only_when_new(options_)),
+      renew_connections_(resets_every_stream(options_)) {
   sockets_.fill(CURL_SOCKET_BAD);
   os::subscribe_to_fork(*this);
 }

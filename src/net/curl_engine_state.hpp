@@ -57,6 +57,8 @@ class CurlEngine::State final : public os::ForkSubscriber {
   bool work();        // the part of a step under step_mutex_; whether there is reason to wait afterwards
   bool take_inbox();  // whether the engine is to stop
   void admit_waiting();
+  [[nodiscard]] bool may_admit() const noexcept;
+  void count_request() noexcept;
   void begin(std::unique_ptr<Exchange> exchange);
   void collect_finished();
   void end_overdue();
@@ -71,6 +73,7 @@ class CurlEngine::State final : public os::ForkSubscriber {
   os::Clock& clock_;
   const std::uint64_t born_in_;
   const bool gate_first_connection_;  // see admit_waiting
+  const bool renew_connections_;      // see count_request
 
   std::mutex step_mutex_;  // held by the engine's thread inside libcurl, but not while it waits or calls back
   std::mutex mutex_;       // taken after step_mutex_
@@ -83,6 +86,7 @@ class CurlEngine::State final : public os::ForkSubscriber {
   std::deque<std::unique_ptr<Exchange>> waiting_;
   const Exchange* opener_ = nullptr;  // the exchange that opens the connection for all
   base::SteadyTime last_progress_at_{};
+  int connection_request_count_ = 0;  // at least what the present connection has carried; 0 without renewal
 
   static constexpr std::size_t sockets_max = 64;
   std::array<curl_socket_t, sockets_max> sockets_;

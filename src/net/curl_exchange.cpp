@@ -57,6 +57,8 @@ void Exchange::release_handle() noexcept {
   if (easy != nullptr) curl_easy_cleanup(std::exchange(easy, nullptr));
 }
 
+void Exchange::close_connection_behind() noexcept { curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); }
+
 void Exchange::add_header_line(const std::string& name, const std::string& value) {
   if (!is_valid_header(name, value)) return;  // refused where the options are checked; never let one split a line
   const std::string line = value.empty() ? name + ";" : name + ": " + value;

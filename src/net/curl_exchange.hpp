@@ -25,6 +25,9 @@ class Exchange {
   // Completes `answer` from what libcurl says.
   void conclude(CURLcode code, std::string_view why, const EngineOptions& options);
 
+  // The connection ends with this exchange, or with the last one that it carries.
+  void close_connection_behind() noexcept;
+
   // Requires that the handle is in no multi handle any more.
   void release_handle() noexcept;
 
