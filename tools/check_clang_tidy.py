@@ -88,7 +88,7 @@ def main():
         for source, good, output in pool.map(check, files):
             if not good:
                 failures += 1
-                print(f"{source.relative_to(ROOT)}:\n{output}")
+                print(f"{source.relative_to(ROOT)}:\n{output}", flush=True)
     print(f"clang-tidy: {len(files)} files, {failures} with findings")
     return 1 if failures else 0
 
