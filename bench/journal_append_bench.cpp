@@ -19,7 +19,8 @@ constexpr std::size_t chunk_size = 256U << 10U;
 
 journal::JournalOptions options_for(const std::string& name, journal::Durability durability) {
   journal::JournalOptions options;
-  options.directory = std::filesystem::temp_directory_path() / ("arca-bench-" + std::to_string(::getpid()) + "-" + name);
+  options.directory =
+      std::filesystem::temp_directory_path() / ("arca-bench-" + std::to_string(::getpid()) + "-" + name);
   options.writer = model::WriterId{1};
   options.size_max = 16ULL << 30U;
   options.durability = durability;

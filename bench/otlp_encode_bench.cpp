@@ -1,7 +1,6 @@
 // What one typical span costs to encode, beside the official protobuf classes. The shape is the project's yardstick:
 // 8 attributes (5 texts, 2 integers, 1 bool), 1 event with 1 attribute, status Ok, resource and scope apart.
 #include <benchmark/benchmark.h>
-
 #include <opentelemetry/proto/trace/v1/trace.pb.h>
 
 #include <cstdio>
@@ -59,7 +58,8 @@ base::Bytes encode(otlp::SpanWriter& writer, const otlp::SpanLimits& limits) {
 
 void put_value(proto::common::v1::KeyValue& pair, std::string_view key, const otlp::AttributeValue& value) {
   pair.set_key(std::string(key));
-  if (const auto* text = std::get_if<std::string_view>(&value)) pair.mutable_value()->set_string_value(std::string(*text));
+  if (const auto* text = std::get_if<std::string_view>(&value))
+    pair.mutable_value()->set_string_value(std::string(*text));
   if (const auto* number = std::get_if<std::int64_t>(&value)) pair.mutable_value()->set_int_value(*number);
   if (const auto* flag = std::get_if<bool>(&value)) pair.mutable_value()->set_bool_value(*flag);
 }
@@ -72,9 +72,8 @@ void build(proto::trace::v1::Span& span) {
   span.set_kind(proto::trace::v1::Span::SPAN_KIND_SERVER);
   span.set_start_time_unix_nano(otlp::unix_nanos(start));
   span.set_name(std::string(span_name));
-  set_attributes([&](std::string_view key, const otlp::AttributeValue& value) {
-    put_value(*span.add_attributes(), key, value);
-  });
+  set_attributes(
+      [&](std::string_view key, const otlp::AttributeValue& value) { put_value(*span.add_attributes(), key, value); });
   auto& event = *span.add_events();
   event.set_name("cache.lookup");
   event.set_time_unix_nano(otlp::unix_nanos(start));

@@ -1,4 +1,5 @@
-// The configuration on any bytes, as a YAML file and as the value of every variable: an error or a config, never a crash.
+// The configuration on any bytes, as a YAML file and as the value of every variable: an error or a config, never a
+// crash.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -28,16 +28,26 @@ inline Arguments parse(int count, char** words) {
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string key = words[i];
     const char* value = words[i + 1];
-    if (key == "--mode") arguments.plan.mode = value;
-    else if (key == "--rate") arguments.plan.rate = std::stoull(value);
-    else if (key == "--seconds") arguments.plan.seconds = std::stod(value);
-    else if (key == "--threads") arguments.plan.threads = static_cast<unsigned>(std::stoul(value));
-    else if (key == "--spans") arguments.plan.spans = std::stoull(value);
-    else if (key == "--endpoint") arguments.endpoint = value;
-    else if (key == "--state") arguments.state_directory = value;
-    else if (key == "--drain") arguments.drain_s = std::stod(value);
-    else if (key == "--null-export") arguments.null_export = std::strcmp(value, "yes") == 0;
-    else throw std::invalid_argument("unknown option " + key);
+    if (key == "--mode")
+      arguments.plan.mode = value;
+    else if (key == "--rate")
+      arguments.plan.rate = std::stoull(value);
+    else if (key == "--seconds")
+      arguments.plan.seconds = std::stod(value);
+    else if (key == "--threads")
+      arguments.plan.threads = static_cast<unsigned>(std::stoul(value));
+    else if (key == "--spans")
+      arguments.plan.spans = std::stoull(value);
+    else if (key == "--endpoint")
+      arguments.endpoint = value;
+    else if (key == "--state")
+      arguments.state_directory = value;
+    else if (key == "--drain")
+      arguments.drain_s = std::stod(value);
+    else if (key == "--null-export")
+      arguments.null_export = std::strcmp(value, "yes") == 0;
+    else
+      throw std::invalid_argument("unknown option " + key);
   }
   return arguments;
 }

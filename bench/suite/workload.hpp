@@ -43,7 +43,8 @@ struct Values {
 };
 
 // One typical span, from start to end. `sequence` becomes the attribute bench.seq.
-__attribute__((noinline)) inline void typical_span(trace::Tracer& tracer, const Values& values, std::uint64_t sequence) {
+__attribute__((noinline)) inline void typical_span(trace::Tracer& tracer, const Values& values,
+                                                   std::uint64_t sequence) {
   const std::size_t i = sequence % 64;
   trace::StartSpanOptions options;
   options.kind = trace::SpanKind::kServer;
@@ -98,21 +99,22 @@ class Histogram {
 // Sleeps to a point in time; never spins (a spinning pacer would charge its own CPU to the subject).
 inline void sleep_until_ns(std::uint64_t when) {
   const timespec time{static_cast<time_t>(when / 1'000'000'000ULL), static_cast<long>(when % 1'000'000'000ULL)};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) != 0) {}
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) != 0) {
+  }
 }
 
 struct Plan {
-  std::string mode = "rate";     // rate, max, hot, idle
-  std::uint64_t rate = 10'000;   // spans per second over all threads
+  std::string mode = "rate";    // rate, max, hot, idle
+  std::uint64_t rate = 10'000;  // spans per second over all threads
   double seconds = 4;
   unsigned threads = 1;
-  std::uint64_t spans = 0;       // hot: how many; max: stop after so many (0: by time)
+  std::uint64_t spans = 0;  // hot: how many; max: stop after so many (0: by time)
 };
 
 struct Outcome {
   std::uint64_t made = 0;
-  Histogram latency;        // of whole span lives on the caller's thread
-  double wall_s = 0;        // of the making alone
+  Histogram latency;  // of whole span lives on the caller's thread
+  double wall_s = 0;  // of the making alone
 };
 
 inline void run_thread(const Plan& plan, Tracer tracer, unsigned thread, std::uint64_t end_ns, Outcome& outcome) {
@@ -176,7 +178,9 @@ inline double hot_loop_ns(trace::Tracer& tracer, std::uint64_t spans) {
 inline double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 inline long peak_rss_kib() {

@@ -1,9 +1,10 @@
 // The library in twenty lines: a span, a log record in it, a counter. The README prints this file.
-#include <arca/telemetry.hpp>
-#include <iostream>
 #include <opentelemetry/logs/provider.h>
 #include <opentelemetry/metrics/provider.h>
 #include <opentelemetry/trace/provider.h>
+
+#include <arca/telemetry.hpp>
+#include <iostream>
 
 int main() {
   arca::Config config;
@@ -13,7 +14,8 @@ int main() {
 
   auto tracer = opentelemetry::trace::Provider::GetTracerProvider()->GetTracer("hello");
   auto logger = opentelemetry::logs::Provider::GetLoggerProvider()->GetLogger("hello");
-  auto counter = opentelemetry::metrics::Provider::GetMeterProvider()->GetMeter("hello")->CreateUInt64Counter("greetings");
+  auto counter =
+      opentelemetry::metrics::Provider::GetMeterProvider()->GetMeter("hello")->CreateUInt64Counter("greetings");
 
   auto span = tracer->StartSpan("greet", {{"name", "world"}});
   auto scope = tracer->WithActiveSpan(span);

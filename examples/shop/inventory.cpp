@@ -1,9 +1,10 @@
 // shop-inventory: knows how many of each item there are. Its caller's span and baggage arrive in the headers; its own
 // spans, metrics and logs leave through Arca.
+#include <opentelemetry/baggage/baggage_context.h>
+
 #include <CLI/CLI.hpp>
 #include <array>
 #include <atomic>
-#include <opentelemetry/baggage/baggage_context.h>
 
 #include "service.hpp"
 

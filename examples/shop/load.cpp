@@ -54,9 +54,11 @@ class Load {
       const auto number = next_++;
       const double due = static_cast<double>(number) / options_.rate;
       if (due >= options_.seconds) return;
-      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(due)));
+      std::this_thread::sleep_until(start +
+                                    std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(due)));
       const std::string id = "order-" + std::to_string(number);
-      const std::string path = "/buy?item=" + std::to_string(number * 7 % 13) + "&customer=c" + std::to_string(number % 10);
+      const std::string path =
+          "/buy?item=" + std::to_string(number * 7 % 13) + "&customer=c" + std::to_string(number % 10);
       ++sent_;
       note(id, client.Get(path, {{"x-request-id", id}}));
     }
@@ -69,7 +71,8 @@ class Load {
     }
     const std::lock_guard lock(mutex_);
     ++by_status_[result->status];
-    if (answered_.is_open()) answered_ << id << ' ' << result->status << std::endl;  // whole lines, for those who follow the file
+    if (answered_.is_open())
+      answered_ << id << ' ' << result->status << std::endl;  // whole lines, for those who follow the file
   }
 
   const Options options_;
@@ -87,7 +90,9 @@ int main(int count, char** values) {
   app.add_option("--url", options.url, "Where shop-web listens")->capture_default_str();
   app.add_option("--rate", options.rate, "Requests per second")->check(CLI::Range(0.1, 5000.0))->capture_default_str();
   app.add_option("--seconds", options.seconds, "How long")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
-  app.add_option("--connections", options.connections, "How many at once")->check(CLI::Range(1, 64))->capture_default_str();
+  app.add_option("--connections", options.connections, "How many at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_option("--answered", options.answered_path, "Appends id and status of each answered request to this file");
   CLI11_PARSE(app, count, values);
   return Load(options).run() ? 0 : 1;

@@ -66,8 +66,10 @@ class TracedRoute {
       : method_(std::move(method)),
         route_(std::move(route)),
         handler_(std::move(handler)),
-        duration_(keep(meter()->CreateDoubleHistogram("http.server.request.duration", "Duration of requests served", "s"))),
-        active_(keep(meter()->CreateInt64UpDownCounter("http.server.active_requests", "Requests in work", "{request}"))) {}
+        duration_(
+            keep(meter()->CreateDoubleHistogram("http.server.request.duration", "Duration of requests served", "s"))),
+        active_(
+            keep(meter()->CreateInt64UpDownCounter("http.server.active_requests", "Requests in work", "{request}"))) {}
 
   void operator()(const httplib::Request& request, httplib::Response& response) const {
     // The caller's span and baggage come out of the headers.
@@ -108,9 +110,12 @@ class TracedRoute {
 
 // Serves on 127.0.0.1 until SIGTERM or SIGINT. Prints "ready 127.0.0.1:PORT" once it listens.
 inline int serve(httplib::Server& server, int port) {
-  server.Get("/health", [](const httplib::Request&, httplib::Response& response) { response.set_content("ok", "text/plain"); });
+  server.Get("/health",
+             [](const httplib::Request&, httplib::Response& response) { response.set_content("ok", "text/plain"); });
   server.set_keep_alive_max_count(1'000'000);
-  const int bound = port == 0 ? server.bind_to_any_port("127.0.0.1") : server.bind_to_port("127.0.0.1", port) ? port : -1;
+  const int bound = port == 0                                ? server.bind_to_any_port("127.0.0.1")
+                    : server.bind_to_port("127.0.0.1", port) ? port
+                                                             : -1;
   if (bound < 0) {
     std::cerr << "shop: port " << port << " of 127.0.0.1 cannot be had\n";
     return 1;

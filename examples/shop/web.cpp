@@ -1,6 +1,7 @@
 // shop-web: what customers meet. It asks shop-inventory for each order; the trace runs through both.
-#include <CLI/CLI.hpp>
 #include <opentelemetry/baggage/baggage_context.h>
+
+#include <CLI/CLI.hpp>
 
 #include "service.hpp"
 
@@ -13,7 +14,8 @@ class Web {
   explicit Web(std::string inventory)
       : inventory_(std::move(inventory)),
         orders_(keep(meter()->CreateUInt64Counter("shop.orders", "Orders by their outcome", "{order}"))),
-        duration_(keep(meter()->CreateDoubleHistogram("http.client.request.duration", "Duration of requests made", "s"))) {}
+        duration_(
+            keep(meter()->CreateDoubleHistogram("http.client.request.duration", "Duration of requests made", "s"))) {}
 
   void buy(const httplib::Request& request, httplib::Response& response, Span& span) {
     const std::string request_id = request.get_header_value("x-request-id");
@@ -49,7 +51,8 @@ class Web {
     options.kind = api::trace::SpanKind::kClient;
     const std::string url = inventory_ + "/reserve?item=" + item;
     auto span = tracer()->StartSpan(
-        "POST", {{"http.request.method", "POST"}, {"url.full", view(url)}, {"shop.request.id", view(request_id)}}, options);
+        "POST", {{"http.request.method", "POST"}, {"url.full", view(url)}, {"shop.request.id", view(request_id)}},
+        options);
     const api::trace::Scope scope(span);
 
     httplib::Headers headers = {{"x-request-id", request_id}};

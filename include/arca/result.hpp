@@ -14,18 +14,18 @@ namespace arca {
 
 // Permanent numbers: they appear in logs and JSON. Never renumber; retired numbers stay as comments.
 enum class ErrorCode : int {
-  invalid_config = 1,      // a key, value or combination in the configuration is not allowed
-  io = 2,                  // the operating system refused a file operation
-  corrupt = 3,             // bytes on disk, in a mapping or from a peer do not have the promised form
-  unsupported_version = 4, // a file or peer speaks a version that this build does not know
-  busy = 5,                // a live owner holds the lock
-  full = 6,                // a byte budget is reached
-  timeout = 7,             // a deadline passed first
-  unavailable = 8,         // a peer or resource cannot be reached now
-  shut_down = 9,           // the component has been shut down
-  not_found = 10,          // a file, directory, chunk or writer is not there
-  poisoned = 11,           // an earlier sync failed; the file accepts no more writes
-  internal = 12,           // a bug of ours, reported instead of crashing the host
+  invalid_config = 1,       // a key, value or combination in the configuration is not allowed
+  io = 2,                   // the operating system refused a file operation
+  corrupt = 3,              // bytes on disk, in a mapping or from a peer do not have the promised form
+  unsupported_version = 4,  // a file or peer speaks a version that this build does not know
+  busy = 5,                 // a live owner holds the lock
+  full = 6,                 // a byte budget is reached
+  timeout = 7,              // a deadline passed first
+  unavailable = 8,          // a peer or resource cannot be reached now
+  shut_down = 9,            // the component has been shut down
+  not_found = 10,           // a file, directory, chunk or writer is not there
+  poisoned = 11,            // an earlier sync failed; the file accepts no more writes
+  internal = 12,            // a bug of ours, reported instead of crashing the host
 };
 
 // Returns the code's name as it is printed, for example "invalid_config".

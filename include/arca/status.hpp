@@ -37,18 +37,18 @@ struct Status {
   SignalStatus metrics;
   SignalStatus logs;
 
-  std::uint64_t pool_bytes = 0;      // in use
+  std::uint64_t pool_bytes = 0;  // in use
   std::uint64_t pool_size = 0;
-  std::uint64_t journal_bytes = 0;   // in use
+  std::uint64_t journal_bytes = 0;  // in use
   std::uint64_t journal_size = 0;
-  std::uint64_t backlog_bytes = 0;   // what is kept and not delivered
+  std::uint64_t backlog_bytes = 0;  // what is kept and not delivered
   std::optional<std::chrono::seconds> oldest_age;
   std::optional<std::chrono::seconds> until_full;  // at the present rate; nothing while the backlog does not grow
 
   std::array<Breaker, 3> breakers{};  // traces, metrics, logs
   std::string last_error;             // of the Collector; stays after success
   bool pool_on_tmpfs = false;
-  std::string writer;                 // id of this process's writer
+  std::string writer;  // id of this process's writer
   std::string state_directory;
 
   [[nodiscard]] bool holds() const noexcept { return traces.holds() && metrics.holds() && logs.holds(); }

@@ -9,8 +9,8 @@
 #include <chrono>
 #include <memory>
 
-#include "arca/export.hpp"
 #include "arca/config.hpp"
+#include "arca/export.hpp"
 #include "arca/result.hpp"
 #include "arca/status.hpp"
 #include "opentelemetry/logs/logger_provider.h"

@@ -29,5 +29,4 @@ void enable_biased_locks() noexcept {
 #endif
 }
 
-
 }  // namespace arca::base

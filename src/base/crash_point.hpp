@@ -10,7 +10,8 @@ using CrashHook = void (*)(const char* point) noexcept;
 inline std::atomic<CrashHook> crash_hook{nullptr};
 
 inline void crash_point(const char* point) noexcept {
-  if (const CrashHook hook = crash_hook.load(std::memory_order_relaxed); hook != nullptr) [[unlikely]] hook(point);
+  if (const CrashHook hook = crash_hook.load(std::memory_order_relaxed); hook != nullptr) [[unlikely]]
+    hook(point);
 }
 
 }  // namespace arca::base

@@ -94,9 +94,7 @@ base::SteadyTime ChunkQueue::next_claim_at(base::SteadyTime now) noexcept {
 
 const ChunkEntry* ChunkQueue::front() const noexcept { return live_count_ == 0 ? nullptr : &entries_.front(); }
 
-std::uint64_t ChunkQueue::position_of(const ChunkEntry& entry) noexcept {
-  return position_in(slot_of(entry.id));
-}
+std::uint64_t ChunkQueue::position_of(const ChunkEntry& entry) noexcept { return position_in(slot_of(entry.id)); }
 
 void ChunkQueue::forget_release(std::uint64_t position) noexcept {
   std::erase_if(released_, [&](const Release& release) { return release.position == position; });

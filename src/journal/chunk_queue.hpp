@@ -76,10 +76,10 @@ class ChunkQueue {
   [[nodiscard]] std::uint64_t position_in(std::size_t slot) const noexcept;
 
   bool strictly_in_order_;
-  std::deque<ChunkEntry> entries_;  // settled ones stay until they reach the front or are too many
-  std::uint64_t base_ = 0;          // position of entries_.front()
-  std::uint64_t fresh_ = 0;         // no fresh chunk stands before this position
-  std::vector<Release> released_;   // by position; as many as deliveries that failed lately
+  std::deque<ChunkEntry> entries_;    // settled ones stay until they reach the front or are too many
+  std::uint64_t base_ = 0;            // position of entries_.front()
+  std::uint64_t fresh_ = 0;           // no fresh chunk stands before this position
+  std::vector<Release> released_;     // by position; as many as deliveries that failed lately
   std::vector<std::uint32_t> table_;  // open addressing: id -> low half of the position
   std::uint64_t live_count_ = 0;
   std::uint64_t payload_bytes_ = 0;

@@ -154,8 +154,9 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
     lock.lock();
 
     if (outcome == ReadOutcome::good) {
-      return model::Claim{{entry.id, signal, entry.item_count, entry.sealed_at, model::Payload::own(std::move(payload))},
-                          entry.attempt_count};
+      return model::Claim{
+          {entry.id, signal, entry.item_count, entry.sealed_at, model::Payload::own(std::move(payload))},
+          entry.attempt_count};
     }
     ChunkEntry* const again = find_locked(entry.id, nullptr);
     if (again == nullptr) continue;  // settled meanwhile

@@ -24,8 +24,8 @@ enum class Durability {
 struct JournalOptions {
   std::string directory;
   model::WriterId writer;
-  std::uint64_t size_max = 4ULL << 30U;          // bytes over all segments
-  std::uint64_t segment_size = 64ULL << 20U;     // a segment is closed when it has reached this
+  std::uint64_t size_max = 4ULL << 30U;       // bytes over all segments
+  std::uint64_t segment_size = 64ULL << 20U;  // a segment is closed when it has reached this
   Durability durability = Durability::process;
   base::Duration sync_interval = std::chrono::seconds(1);  // 0: only sync() and `power` sync
 };
@@ -34,8 +34,8 @@ struct JournalDamage {
   std::uint64_t torn_tail_count = 0;       // a writer died while appending: no data was promised
   std::uint64_t skipped_record_count = 0;  // damaged inside; kept aside in <directory>/damaged
   std::uint64_t skipped_bytes = 0;
-  std::uint64_t foreign_file_count = 0;    // not segments of this writer, or nothing readable in them: left alone
-  std::uint64_t failed_sync_count = 0;     // each gave up a segment; what was not yet synced was written anew
+  std::uint64_t foreign_file_count = 0;  // not segments of this writer, or nothing readable in them: left alone
+  std::uint64_t failed_sync_count = 0;   // each gave up a segment; what was not yet synced was written anew
 };
 
 // Thread-safe.
@@ -67,7 +67,7 @@ class Journal final : public model::ChunkSource {
   // appended, the others how it was settled; accepted and refused stay 0.
   [[nodiscard]] model::Totals totals() const;
   [[nodiscard]] JournalDamage damage() const;
-  [[nodiscard]] std::uint64_t size() const;        // bytes of all segments
+  [[nodiscard]] std::uint64_t size() const;  // bytes of all segments
   [[nodiscard]] std::uint64_t size_max() const;
   // Whether an append of this many payload bytes would be within the budget.
   [[nodiscard]] bool has_room_for(std::uint64_t payload_bytes) const;

@@ -49,15 +49,15 @@ class Journal::State final : private os::ForkSubscriber {
  private:
   struct Segment {
     std::string path;
-    std::uint64_t size = 0;           // in bytes on disk; the open one grows
+    std::uint64_t size = 0;  // in bytes on disk; the open one grows
     std::uint64_t unsettled_count = 0;
     std::uint64_t synced_end = 0;
-    bool is_poisoned = false;         // a sync failed
-    bool is_kept = false;             // damaged bytes could not be copied aside: move, don't remove
-    std::uint64_t removable_at = 0;   // not before this many records are synced
+    bool is_poisoned = false;        // a sync failed
+    bool is_kept = false;            // damaged bytes could not be copied aside: move, don't remove
+    std::uint64_t removable_at = 0;  // not before this many records are synced
   };
-  struct Found;     // journal_open.cpp: a segment file on disk
-  class Replay;     // journal_open.cpp: reading one of them
+  struct Found;  // journal_open.cpp: a segment file on disk
+  class Replay;  // journal_open.cpp: reading one of them
 
   // A chunk's record, read back for a claim.
   enum class ReadOutcome : std::uint8_t { good, damaged, failed };
@@ -101,8 +101,7 @@ class Journal::State final : private os::ForkSubscriber {
   void start_background_sync_locked();
 
   // journal.cpp
-  static ReadOutcome read_chunk(os::File& file, const ChunkEntry& entry, std::vector<std::byte>& payload,
-                                Error& error);
+  static ReadOutcome read_chunk(os::File& file, const ChunkEntry& entry, std::vector<std::byte>& payload, Error& error);
   Result<void> rewrite_locked(const model::Chunk& chunk, RecordHeader header);
   Result<std::shared_ptr<os::File>> reader_of(std::uint64_t segment);
   void give_up_damaged_locked(ChunkEntry& entry, model::Signal signal);
@@ -125,7 +124,7 @@ class Journal::State final : private os::ForkSubscriber {
   JournalDamage damage_;
   // Settlements that could not be written yet (disk full before the reserve existed, or a poisoned segment).
   std::vector<RecordHeader> pending_settlements_;
-  std::shared_ptr<os::File> reader_;           // the segment claimed from last
+  std::shared_ptr<os::File> reader_;  // the segment claimed from last
   std::uint64_t reader_segment_ = 0;
   // Records are numbered from 1 as they are written in this process.
   std::uint64_t written_count_ = 0;
@@ -134,11 +133,11 @@ class Journal::State final : private os::ForkSubscriber {
   std::condition_variable sync_done_;
   struct Unsynced {
     std::uint64_t segment;
-    std::shared_ptr<os::File> file;            // null: to be opened
+    std::shared_ptr<os::File> file;  // null: to be opened
     std::uint64_t end;
   };
-  std::vector<Unsynced> unsynced_;             // closed or inherited segments with bytes not synced
-  std::set<std::uint64_t> to_rescue_;          // poisoned segments whose unsynced records are not yet rewritten
+  std::vector<Unsynced> unsynced_;     // closed or inherited segments with bytes not synced
+  std::set<std::uint64_t> to_rescue_;  // poisoned segments whose unsynced records are not yet rewritten
   std::optional<Error> last_sync_error_;
 
   std::mutex waker_mutex_;  // held while the waker runs, so that set_waker() waits for it; taken alone

@@ -48,7 +48,8 @@ Result<void> Journal::State::sync_once(std::unique_lock<std::mutex>& lock) {
   results.reserve(files.size());
   lock.unlock();
   for (const Unsynced& unsynced : files) {
-    results.push_back(unsynced.file ? unsynced.file->sync() : failure(ErrorCode::io, "cannot open a segment to sync it"));
+    results.push_back(unsynced.file ? unsynced.file->sync()
+                                    : failure(ErrorCode::io, "cannot open a segment to sync it"));
   }
   lock.lock();
   is_syncing_ = false;

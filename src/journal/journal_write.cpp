@@ -13,11 +13,20 @@ namespace {
 
 void count(model::SignalTotals& totals, Settlement settlement, std::uint64_t item_count) noexcept {
   switch (settlement) {
-    case Settlement::delivered: totals.delivered += item_count; break;
-    case Settlement::parked: totals.parked += item_count; break;
-    case Settlement::rejected: totals.quarantined += item_count; break;
-    case Settlement::lost: totals.lost += item_count; break;
-    case Settlement::none: break;
+    case Settlement::delivered:
+      totals.delivered += item_count;
+      break;
+    case Settlement::parked:
+      totals.parked += item_count;
+      break;
+    case Settlement::rejected:
+      totals.quarantined += item_count;
+      break;
+    case Settlement::lost:
+      totals.lost += item_count;
+      break;
+    case Settlement::none:
+      break;
   }
 }
 
@@ -60,7 +69,8 @@ bool Journal::State::is_within_budget_locked(std::uint64_t record_bytes) const n
 Result<void> Journal::State::begin_segment_locked() {
   if (!to_rescue_.empty() && size_locked() > options_.size_max) {
     return failure(ErrorCode::poisoned, fmt::format("the budget of the journal {} is used up by segments that could "
-                                                    "not be synced; check the device", options_.directory));
+                                                    "not be synced; check the device",
+                                                    options_.directory));
   }
   SegmentWriter::CreateOptions options;
   options.directory = options_.directory;

@@ -45,8 +45,7 @@ std::optional<LedgerEntry> decode(base::Bytes bytes) {
 
 Result<Ledger> read_ledger(os::FileSystem& file_system, const std::string& state_directory) {
   Ledger ledger;
-  const Result<std::unique_ptr<os::File>> file =
-      file_system.open(ledger_path(state_directory), os::OpenMode::read);
+  const Result<std::unique_ptr<os::File>> file = file_system.open(ledger_path(state_directory), os::OpenMode::read);
   if (!file) {
     if (file.error().code() == ErrorCode::not_found) return ledger;
     return failure(file.error());

@@ -50,8 +50,10 @@ Result<std::unique_ptr<Pool>> Pool::create(const PoolOptions& options, os::Clock
   auto state = std::make_shared<State>(options, clock, std::move(*mapping), false);
   const std::lock_guard guard(state->free_mutex_);
   const auto small_wanted = layout::Geometry::for_size(std::max<std::uint64_t>(options.size_initial, 1U << 20U));
-  while (state->small_grown_ < small_wanted.small_count && state->grow(false)) {}
-  while (state->large_grown_ < small_wanted.large_count && state->grow(true)) {}
+  while (state->small_grown_ < small_wanted.small_count && state->grow(false)) {
+  }
+  while (state->large_grown_ < small_wanted.large_count && state->grow(true)) {
+  }
   if (state->small_grown_ == 0) {
     ::unlink(options.path.c_str());
     return failure(ErrorCode::full, "no room for a pool at " + options.path +
@@ -120,8 +122,7 @@ double Pool::fill() const noexcept {
 
 std::uint64_t Pool::resident_bytes() const noexcept {
   const std::lock_guard guard(state_->free_mutex_);
-  return state_->mapping_->geometry().data_offset() +
-         std::uint64_t{state_->small_grown_} * layout::small_chunk_size +
+  return state_->mapping_->geometry().data_offset() + std::uint64_t{state_->small_grown_} * layout::small_chunk_size +
          std::uint64_t{state_->large_grown_} * layout::large_chunk_size;
 }
 

@@ -21,17 +21,17 @@ namespace arca::journal {
 
 struct PoolOptions {
   model::WriterId writer;
-  std::string path;                                   // the file; tmpfs or disk
-  std::uint64_t size_max = 64ULL << 20U;              // bytes of chunks
-  std::uint64_t size_initial = 8ULL << 20U;           // allocated and pre-faulted at once
+  std::string path;                                         // the file; tmpfs or disk
+  std::uint64_t size_max = 64ULL << 20U;                    // bytes of chunks
+  std::uint64_t size_initial = 8ULL << 20U;                 // allocated and pre-faulted at once
   base::Duration schedule_delay = std::chrono::seconds(1);  // open chunks are scraped at this age
 };
 
 enum class AppendStatus : std::uint8_t {
-  accepted,    // committed to the mapping
-  no_room,     // no free chunk, and the room maker could not help: policy speaks
-  too_large,   // larger than a chunk: goes to the journal directly
-  closed,      // the pool has been closed, or belongs to the parent of a forked child
+  accepted,   // committed to the mapping
+  no_room,    // no free chunk, and the room maker could not help: policy speaks
+  too_large,  // larger than a chunk: goes to the journal directly
+  closed,     // the pool has been closed, or belongs to the parent of a forked child
 };
 
 // Thread-safe.
@@ -78,7 +78,7 @@ class Pool final : public model::ChunkSource {
   [[nodiscard]] bool empty() const;
 
   // --- the law --------------------------------------------------------------------------------
-  [[nodiscard]] model::Totals totals() const;              // as in the mapping, consistent
+  [[nodiscard]] model::Totals totals() const;                                      // as in the mapping, consistent
   [[nodiscard]] std::array<std::uint64_t, model::signal_count> in_memory() const;  // committed, not settled
   // Counts records that went past the pool: refused by policy, or accepted straight into the journal.
   void count_refused(model::Signal signal, std::uint64_t item_count) noexcept;

@@ -33,14 +33,16 @@ void Pool::State::adopt_chunk(std::uint32_t chunk) {
   }
   const auto committed = Committed::unpack(entry.committed.load(std::memory_order_acquire));
   if (entry.signal >= model::signal_count || committed.bytes > mapping_->geometry().chunk_size(chunk)) {
-    os::log(os::LogLevel::error, "pool {}: the entry of chunk {} is damaged; what it held ({} records by its count) is lost",
-                  options_.path, chunk, committed.items);
+    os::log(os::LogLevel::error,
+            "pool {}: the entry of chunk {} is damaged; what it held ({} records by its count) is lost", options_.path,
+            chunk, committed.items);
     return;
   }
   entry.state.store(ChunkState::full, std::memory_order_relaxed);
   if (!adopt_ranges(chunk, committed)) {
     // Ranges that contradict the chunk: better everything again, under new ids, than a record too few.
-    os::log(os::LogLevel::error, "pool {}: the ranges of chunk {} are damaged; its records are sent again", options_.path, chunk);
+    os::log(os::LogLevel::error, "pool {}: the ranges of chunk {} are damaged; its records are sent again",
+            options_.path, chunk);
     for (layout::Range& range : entry.ranges) range.state.store(RangeState::free, std::memory_order_relaxed);
     entry.sealed_bytes = entry.sealed_items = entry.sealed_context = 0;
   }

@@ -258,7 +258,8 @@ Result<void> Pool::State::settle_locked(const model::Ack& ack) {
     mark_and_fold(parts, ack);
     return {};
   }
-  return failure(ErrorCode::not_found, "chunk " + model::to_string(ack.chunk_id) + " is not (or no longer) in the pool");
+  return failure(ErrorCode::not_found,
+                 "chunk " + model::to_string(ack.chunk_id) + " is not (or no longer) in the pool");
 }
 
 void Pool::State::mark_and_fold(const std::vector<Group::Part>& parts, const model::Ack& ack) {

@@ -60,7 +60,8 @@ model::Totals Pool::State::totals() const {
   model::Totals totals = totals_.current().totals;
   for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
     const layout::ChunkEntry& entry = mapping_->entry(chunk);
-    if (entry.state.load(std::memory_order_acquire) == ChunkState::free || entry.signal >= model::signal_count) continue;
+    if (entry.state.load(std::memory_order_acquire) == ChunkState::free || entry.signal >= model::signal_count)
+      continue;
     totals[entry.signal].accepted += Committed::unpack(entry.committed.load(std::memory_order_acquire)).items;
   }
   for (std::size_t i = 0; i < model::signal_count; ++i) {

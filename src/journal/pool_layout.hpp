@@ -75,13 +75,13 @@ struct alignas(64) ChunkEntry {
 
   std::atomic<ChunkState> state;
   std::uint32_t signal;
-  std::uint64_t generation;      // uses of this chunk so far
-  std::uint32_t sealed_bytes;    // covered by ranges up to here
+  std::uint64_t generation;    // uses of this chunk so far
+  std::uint32_t sealed_bytes;  // covered by ranges up to here
   std::uint32_t sealed_items;
   std::uint32_t sealed_context;  // in force there
   std::uint32_t spare;
-  std::int64_t owner_thread;     // kernel thread id, for people
-  std::uint64_t open_order;      // rises with every chunk that is opened: the order of metrics after a crash
+  std::int64_t owner_thread;  // kernel thread id, for people
+  std::uint64_t open_order;   // rises with every chunk that is opened: the order of metrics after a crash
   std::array<std::byte, 16> spare_cold;
 
   std::array<Range, ranges_per_chunk> ranges;

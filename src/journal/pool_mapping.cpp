@@ -63,7 +63,8 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path
   const std::uint64_t size = geometry.file_size();
   if (!file_size_allowed(size)) {
     return failure(ErrorCode::full, fmt::format("the pool file needs {} bytes, more than this process may give a file "
-                                                "(ulimit -f); choose a smaller pool size or raise the limit", size));
+                                                "(ulimit -f); choose a smaller pool size or raise the limit",
+                                                size));
   }
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return io_failure("create the pool file", path);
@@ -155,10 +156,10 @@ Result<layout::Geometry> check_header(const layout::Header& header, std::uint64_
     return failure(ErrorCode::corrupt, fmt::format("{} is not a pool file: it begins with other bytes", path));
   }
   if (header.format_version != layout::format_version || header.encoder_version != layout::encoder_version) {
-    return failure(ErrorCode::unsupported_version,
-                   fmt::format("{} has pool format {}.{}, this build reads {}.{}; use the release that wrote it", path,
-                               header.format_version, header.encoder_version, layout::format_version,
-                               layout::encoder_version));
+    return failure(
+        ErrorCode::unsupported_version,
+        fmt::format("{} has pool format {}.{}, this build reads {}.{}; use the release that wrote it", path,
+                    header.format_version, header.encoder_version, layout::format_version, layout::encoder_version));
   }
   if (header.crc != header_crc(header)) {
     return failure(ErrorCode::corrupt, fmt::format("{}: the checksum of the pool header is wrong", path));

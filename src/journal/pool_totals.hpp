@@ -56,11 +56,16 @@ class PoolTotals {
   }
   static std::uint64_t& counter(model::SignalTotals& totals, layout::RangeState state) noexcept {
     switch (state) {
-      case layout::RangeState::parked: return totals.parked;
-      case layout::RangeState::journaled: return totals.journaled;
-      case layout::RangeState::quarantined: return totals.quarantined;
-      case layout::RangeState::lost: return totals.lost;
-      default: return totals.delivered;
+      case layout::RangeState::parked:
+        return totals.parked;
+      case layout::RangeState::journaled:
+        return totals.journaled;
+      case layout::RangeState::quarantined:
+        return totals.quarantined;
+      case layout::RangeState::lost:
+        return totals.lost;
+      default:
+        return totals.delivered;
     }
   }
   void flip_to(const layout::TotalsBlock& block) noexcept {

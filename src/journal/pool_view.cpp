@@ -192,8 +192,7 @@ std::vector<std::byte> PoolView::chunk_bytes(const ChunkInfo& chunk) const {
 }
 
 std::vector<PoolView::Context> PoolView::contexts() const {
-  const std::vector<std::byte> region =
-      read_part(descriptor_, geometry_.context_offset(), layout::context_region_size);
+  const std::vector<std::byte> region = read_part(descriptor_, geometry_.context_offset(), layout::context_region_size);
   const std::vector<std::byte> word = read_part(descriptor_, offsetof(layout::Header, context_used), 8);
   const std::uint64_t used =
       word.size() == 8 ? std::min<std::uint64_t>(base::load<std::uint64_t>(word.data()), region.size()) : 0;

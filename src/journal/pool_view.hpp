@@ -47,7 +47,7 @@ struct PoolInfo {
   std::array<std::uint64_t, model::signal_count> in_memory{};
   std::uint64_t bytes_in_memory = 0;  // committed, without a verdict
   std::optional<std::int64_t> oldest_sealed_at_ns;
-  std::string status_json;  // what the process said of itself last; may be empty
+  std::string status_json;        // what the process said of itself last; may be empty
   std::vector<ChunkInfo> chunks;  // those in use
   std::vector<std::string> damage;
   bool consistent = true;  // false: a live writer changed it all the time; the figures may disagree slightly

@@ -80,8 +80,7 @@ DecodedSegmentHeader decode_segment_header(base::Bytes bytes) noexcept {
   decoded.header.number = load<std::uint64_t>(at + at_number);
   decoded.header.created_at = to_time(load<std::int64_t>(at + at_created));
   decoded.header.record_magic = load<std::uint64_t>(at + at_record_magic);
-  const bool crc_matches =
-      load<std::uint32_t>(at + at_segment_crc) == base::crc32c(bytes.first(at_segment_crc));
+  const bool crc_matches = load<std::uint32_t>(at + at_segment_crc) == base::crc32c(bytes.first(at_segment_crc));
   const bool magic_matches = load<std::uint64_t>(at) == segment_magic;
   if (crc_matches && magic_matches) {
     decoded.state = decoded.header.version == format_version ? HeaderState::good : HeaderState::unknown_version;
@@ -95,8 +94,7 @@ DecodedSegmentHeader decode_segment_header(base::Bytes bytes) noexcept {
   return decoded;
 }
 
-RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t magic,
-                                       std::uint64_t offset) noexcept {
+RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t magic, std::uint64_t offset) noexcept {
   RecordHeaderBytes bytes{};
   std::byte* const at = bytes.data();
   store(at, magic);

@@ -95,10 +95,8 @@ DecodedSegmentHeader decode_segment_header(base::Bytes bytes) noexcept;
 
 // The header's checksum also covers the offset at which the record stands, so that a copy of a record inside
 // somebody's payload is never taken for one.
-RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t magic,
-                                       std::uint64_t offset) noexcept;
-std::optional<RecordHeader> decode_record_header(base::Bytes bytes, std::uint64_t magic,
-                                                 std::uint64_t offset) noexcept;
+RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t magic, std::uint64_t offset) noexcept;
+std::optional<RecordHeader> decode_record_header(base::Bytes bytes, std::uint64_t magic, std::uint64_t offset) noexcept;
 
 std::vector<std::byte> encode_totals(const model::Totals& totals);
 std::optional<model::Totals> decode_totals(base::Bytes bytes) noexcept;

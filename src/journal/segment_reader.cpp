@@ -64,7 +64,8 @@ Result<base::Bytes> SegmentReader::view(std::uint64_t offset, std::size_t size) 
     window_offset_ = offset;
   }
   const std::uint64_t skip = offset - window_offset_;
-  const std::size_t available = window_.size() - static_cast<std::size_t>(std::min<std::uint64_t>(skip, window_.size()));
+  const std::size_t available =
+      window_.size() - static_cast<std::size_t>(std::min<std::uint64_t>(skip, window_.size()));
   return base::Bytes(window_).subspan(window_.size() - available, std::min(size, available));
 }
 

@@ -22,9 +22,9 @@ struct SegmentItem {
   };
   Kind kind = Kind::end;
   std::uint64_t offset = 0;
-  std::uint64_t size = 0;         // in the file, header and padding included
-  bool is_zeros = false;          // end: what follows is space reserved and never written
-  RecordHeader header;            // record only
+  std::uint64_t size = 0;  // in the file, header and padding included
+  bool is_zeros = false;   // end: what follows is space reserved and never written
+  RecordHeader header;     // record only
 };
 
 // Not thread-safe.

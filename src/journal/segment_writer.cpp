@@ -97,7 +97,8 @@ Result<std::uint64_t> SegmentWriter::append(const RecordHeader& header, std::spa
   slices.emplace_back(bytes);
   slices.insert(slices.end(), payload.begin(), payload.end());
   const std::uint64_t size = record_size(header.payload_size);
-  slices.push_back(base::Bytes(padding).first(static_cast<std::size_t>(size - record_header_size - header.payload_size)));
+  slices.push_back(
+      base::Bytes(padding).first(static_cast<std::size_t>(size - record_header_size - header.payload_size)));
   if (const Result<void> written = file_->write_at(offset, slices); !written) {
     // Whatever part of it is there must not be taken for a record: erase it before the next append.
     dirty_end_ = std::max(dirty_end_, std::min(offset + size, allocated_));

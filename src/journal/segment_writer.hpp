@@ -19,8 +19,8 @@ class SegmentWriter {
     std::string directory;
     SegmentHeader header;
     model::Totals totals;
-    std::uint64_t reserve = 0;   // bytes to keep for settlements
-    bool is_synced = false;      // on return the empty segment survives a power loss
+    std::uint64_t reserve = 0;  // bytes to keep for settlements
+    bool is_synced = false;     // on return the empty segment survives a power loss
   };
   // The file appears under its name with header and totals complete, or not at all.
   static Result<std::unique_ptr<SegmentWriter>> create(os::FileSystem& file_system, const CreateOptions& options);
@@ -30,7 +30,7 @@ class SegmentWriter {
   struct ResumeOptions {
     std::string path;
     SegmentHeader header;
-    std::uint64_t end = 0;        // behind the last record
+    std::uint64_t end = 0;  // behind the last record
     std::uint64_t dirty_end = 0;
     bool has_trailer = false;
     std::vector<std::byte> index;

@@ -32,7 +32,8 @@ class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
   // Takes the oldest unsettled chunk of one of `signals` that nobody has claimed and whose release time has
-  // come; base::never as `now` takes it whatever its release time. Metric chunks are given strictly in order: none while an earlier one is unsettled.
+  // come; base::never as `now` takes it whatever its release time. Metric chunks are given strictly in order: none
+  // while an earlier one is unsettled.
   virtual Result<std::optional<Claim>> claim(SignalSet signals, base::SteadyTime now) = 0;
   // Records durably (for this source's kind of crash) that the chunk needs no more care. Requires is_settled.
   virtual Result<void> settle(const Ack& ack) = 0;

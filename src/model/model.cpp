@@ -59,11 +59,16 @@ std::string to_string(const ChunkId& id) { return to_string(id.writer) + "-" + s
 
 std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
-    case Verdict::delivered: return "delivered";
-    case Verdict::parked: return "parked";
-    case Verdict::rejected: return "rejected";
-    case Verdict::retry: return "retry";
-    case Verdict::unknown: return "unknown";
+    case Verdict::delivered:
+      return "delivered";
+    case Verdict::parked:
+      return "parked";
+    case Verdict::rejected:
+      return "rejected";
+    case Verdict::retry:
+      return "retry";
+    case Verdict::unknown:
+      return "unknown";
   }
   return "invalid";
 }

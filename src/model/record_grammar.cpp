@@ -75,8 +75,8 @@ bool same_bytes(base::Bytes a, base::Bytes b) noexcept {
 
 }  // namespace
 
-std::optional<FramedRequest> frame_request(
-    const std::vector<Run>& runs, const std::function<std::optional<ContextView>(ContextId)>& context_of) {
+std::optional<FramedRequest> frame_request(const std::vector<Run>& runs,
+                                           const std::function<std::optional<ContextView>(ContextId)>& context_of) {
   std::vector<Sized> sized;
   sized.reserve(runs.size());
   for (const Run& run : runs) {
@@ -87,12 +87,11 @@ std::optional<FramedRequest> frame_request(
   FramedRequest request;
   std::vector<std::size_t> ends;  // of the framing that precedes each run
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const bool new_resource =
-        i == 0 || !same_bytes(sized[i].view.resource_fields, sized[i - 1].view.resource_fields);
+    const bool new_resource = i == 0 || !same_bytes(sized[i].view.resource_fields, sized[i - 1].view.resource_fields);
     if (new_resource) {
       std::size_t body = sized[i].view.resource_fields.size();
-      for (std::size_t j = i; j < runs.size() &&
-                              same_bytes(sized[j].view.resource_fields, sized[i].view.resource_fields); ++j) {
+      for (std::size_t j = i;
+           j < runs.size() && same_bytes(sized[j].view.resource_fields, sized[i].view.resource_fields); ++j) {
         body += field_size(sized[j].scope_body);
       }
       put(request.framing, resource_tag, body, sized[i].view.resource_fields);

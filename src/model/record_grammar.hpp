@@ -37,7 +37,7 @@ struct Run {
 
 struct Walk {
   std::vector<Run> runs;
-  std::size_t valid_size = 0;        // bytes of the range that follow the grammar
+  std::size_t valid_size = 0;  // bytes of the range that follow the grammar
   ContextId last_context = no_context;
   [[nodiscard]] bool whole(base::Bytes range) const noexcept { return valid_size == range.size(); }
 };
@@ -52,7 +52,7 @@ struct FramedRequest {
   std::vector<std::byte> framing;
   std::vector<base::Bytes> slices;
 };
-std::optional<FramedRequest> frame_request(
-    const std::vector<Run>& runs, const std::function<std::optional<ContextView>(ContextId)>& context_of);
+std::optional<FramedRequest> frame_request(const std::vector<Run>& runs,
+                                           const std::function<std::optional<ContextView>(ContextId)>& context_of);
 
 }  // namespace arca::model

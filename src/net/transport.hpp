@@ -24,8 +24,8 @@ struct TlsOptions {
 };
 
 struct TransportOptions {
-  std::string target;     // gRPC: host:port; HTTP: the full URL, path included
-  std::string path;       // gRPC: "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+  std::string target;  // gRPC: host:port; HTTP: the full URL, path included
+  std::string path;    // gRPC: "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
   bool tls = false;
   TlsOptions tls_options;
   std::vector<std::pair<std::string, std::string>> headers;  // also for gRPC (as metadata, lower-cased)
@@ -34,18 +34,18 @@ struct TransportOptions {
 };
 
 enum class Outcome : std::uint8_t {
-  answered,     // grpc_status or http_status is set
-  not_sent,     // could not connect: certainly not taken
-  no_answer,    // connection lost, time-out or cancel after (part of) the request went out: may have been taken
+  answered,   // grpc_status or http_status is set
+  not_sent,   // could not connect: certainly not taken
+  no_answer,  // connection lost, time-out or cancel after (part of) the request went out: may have been taken
 };
 
 struct Response {
   Outcome outcome = Outcome::no_answer;
-  int status = 0;                 // gRPC status code, or HTTP status
-  std::string message;            // grpc-message, HTTP reason, or the transport's error text
-  std::vector<std::byte> body;    // response message; bounded to 1 MiB, the rest is dropped
-  std::optional<base::Duration> retry_after;  // HTTP Retry-After, seconds or date, not clamped yet
-  std::vector<std::byte> grpc_status_details; // grpc-status-details-bin: google.rpc.Status (RetryInfo is in it)
+  int status = 0;                              // gRPC status code, or HTTP status
+  std::string message;                         // grpc-message, HTTP reason, or the transport's error text
+  std::vector<std::byte> body;                 // response message; bounded to 1 MiB, the rest is dropped
+  std::optional<base::Duration> retry_after;   // HTTP Retry-After, seconds or date, not clamped yet
+  std::vector<std::byte> grpc_status_details;  // grpc-status-details-bin: google.rpc.Status (RetryInfo is in it)
 };
 
 // Thread-safe.

@@ -43,9 +43,10 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) {
   const int descriptor = open_lock(path.c_str(), O_RDWR | O_CREAT);
   if (descriptor < 0) {
     const int reason = errno;
-    return failure(reason == ENOENT ? ErrorCode::not_found : ErrorCode::io,
-                   fmt::format("cannot open the lock file {}: {}; check that the directory exists and belongs to this user",
-                               path, std::strerror(reason)));
+    return failure(
+        reason == ENOENT ? ErrorCode::not_found : ErrorCode::io,
+        fmt::format("cannot open the lock file {}: {}; check that the directory exists and belongs to this user", path,
+                    std::strerror(reason)));
   }
   struct flock range = whole_file(F_WRLCK);
   if (::fcntl(descriptor, F_OFD_SETLK, &range) != 0) {
@@ -54,8 +55,8 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) {
     if (reason == EAGAIN || reason == EACCES) {
       return failure(ErrorCode::busy, fmt::format("{} is held by a live process", path));
     }
-    return failure(ErrorCode::io, fmt::format("cannot lock {}: {}; the file system must support locks", path,
-                                              std::strerror(reason)));
+    return failure(ErrorCode::io,
+                   fmt::format("cannot lock {}: {}; the file system must support locks", path, std::strerror(reason)));
   }
   if (!is_still_there(descriptor, path.c_str())) {
     ::close(descriptor);

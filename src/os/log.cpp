@@ -80,10 +80,14 @@ void write_to_stderr(std::string_view line) noexcept {
 
 std::string_view to_string(LogLevel level) noexcept {
   switch (level) {
-    case LogLevel::error: return "error";
-    case LogLevel::warn: return "warning";
-    case LogLevel::info: return "info";
-    case LogLevel::debug: return "debug";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warn:
+      return "warning";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
   }
   return "unknown";
 }
@@ -99,9 +103,7 @@ void set_log_level(LogLevel most_verbose) noexcept {
   level_max.store(static_cast<int>(most_verbose), std::memory_order_relaxed);
 }
 
-bool is_logged(LogLevel level) noexcept {
-  return static_cast<int>(level) <= level_max.load(std::memory_order_relaxed);
-}
+bool is_logged(LogLevel level) noexcept { return static_cast<int>(level) <= level_max.load(std::memory_order_relaxed); }
 
 void detail::log_line(LogLevel level, const LogPlace& place, fmt::string_view format,
                       fmt::format_args arguments) noexcept {

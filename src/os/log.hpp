@@ -41,8 +41,7 @@ struct LogFormat {
 };
 
 namespace detail {
-void log_line(LogLevel level, const LogPlace& place, fmt::string_view format,
-              fmt::format_args arguments) noexcept;
+void log_line(LogLevel level, const LogPlace& place, fmt::string_view format, fmt::format_args arguments) noexcept;
 }  // namespace detail
 
 // Never throws, never waits for anything but the sink itself.

@@ -19,28 +19,41 @@ namespace {
 // What the reader of the message can do about it.
 const char* advice(int reason) noexcept {
   switch (reason) {
-    case ENOSPC: return "; free some space or choose another directory";
-    case EDQUOT: return "; the user's disk quota is used up";
+    case ENOSPC:
+      return "; free some space or choose another directory";
+    case EDQUOT:
+      return "; the user's disk quota is used up";
     case EACCES:
-    case EPERM: return "; check owner and mode of the file and its directory";
-    case EROFS: return "; the file system is mounted read-only";
+    case EPERM:
+      return "; check owner and mode of the file and its directory";
+    case EROFS:
+      return "; the file system is mounted read-only";
     case EMFILE:
-    case ENFILE: return "; raise the limit of open files";
-    case ELOOP: return "; a symbolic link stands where a file must be";
-    case EIO: return "; the device reports an error, see the kernel's log";
-    case EFBIG: return "; the file is too large for the file system or the process's limit";
-    default: return "";
+    case ENFILE:
+      return "; raise the limit of open files";
+    case ELOOP:
+      return "; a symbolic link stands where a file must be";
+    case EIO:
+      return "; the device reports an error, see the kernel's log";
+    case EFBIG:
+      return "; the file is too large for the file system or the process's limit";
+    default:
+      return "";
   }
 }
 
 ErrorCode code_of(int reason) noexcept {
   switch (reason) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::not_found;
+    case ENOTDIR:
+      return ErrorCode::not_found;
     case ENOSPC:
-    case EDQUOT: return ErrorCode::full;
-    case EEXIST: return ErrorCode::busy;
-    default: return ErrorCode::io;
+    case EDQUOT:
+      return ErrorCode::full;
+    case EEXIST:
+      return ErrorCode::busy;
+    default:
+      return ErrorCode::io;
   }
 }
 
@@ -210,8 +223,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<void> sync_directory(const std::string& path) override {
-    const int descriptor =
-        retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    const int descriptor = retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (descriptor < 0) return io_failure("open directory", path, errno);
     const int result = retry_interrupted([&] { return ::fsync(descriptor); });
     const int reason = errno;

@@ -32,8 +32,8 @@ Result<void> make_private_directory(const std::string& path) {
     return failure(ErrorCode::io, fmt::format("{} belongs to user {}, not to {}", path, status.st_uid, ::geteuid()));
   }
   if ((status.st_mode & 0077U) != 0) {
-    return failure(ErrorCode::io, fmt::format("{} can be entered by others (mode {:o}); make it 0700", path,
-                                              status.st_mode & 07777U));
+    return failure(ErrorCode::io,
+                   fmt::format("{} can be entered by others (mode {:o}); make it 0700", path, status.st_mode & 07777U));
   }
   return {};
 }

@@ -41,8 +41,8 @@ Result<std::jthread> start_thread(const std::string& name, std::function<void(st
       }
     });
   } catch (const std::system_error& error) {
-    return failure(ErrorCode::unavailable, "cannot start thread " + name + ": " + error.what() +
-                                               "; raise the limit of processes and threads");
+    return failure(ErrorCode::unavailable,
+                   "cannot start thread " + name + ": " + error.what() + "; raise the limit of processes and threads");
   }
 }
 

@@ -99,8 +99,8 @@ void read_success(model::Signal signal, base::Bytes body, model::Ack& ack) {
   constexpr std::int64_t count_max = std::numeric_limits<std::uint32_t>::max();
   ack.refused_item_count = static_cast<std::uint32_t>(std::clamp<std::int64_t>(rejected, 0, count_max));
   if (ack.refused_item_count != 0) {
-    ack.reason = "partial success: " + std::to_string(ack.refused_item_count) + " " +
-                 std::string(item_name(signal)) + " refused: " + readable(message);
+    ack.reason = "partial success: " + std::to_string(ack.refused_item_count) + " " + std::string(item_name(signal)) +
+                 " refused: " + readable(message);
   } else if (!message.empty()) {
     ack.reason = "delivered with a warning: " + readable(message);
   }
@@ -120,9 +120,10 @@ enum class GrpcStatus : int {
 
 std::string grpc_name(int status) {
   constexpr std::array<std::string_view, 17> names{
-      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED", "NOT_FOUND",
-      "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
-      "UNIMPLEMENTED", "INTERNAL",   "UNAVAILABLE",       "DATA_LOSS",          "UNAUTHENTICATED"};
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
   if (status < 0 || static_cast<std::size_t>(status) >= names.size()) return "gRPC status " + std::to_string(status);
   return std::string(names[static_cast<std::size_t>(status)]);
 }
@@ -134,9 +135,12 @@ bool is_retryable(GrpcStatus status, bool has_retry_info) noexcept {
     case GrpcStatus::aborted:
     case GrpcStatus::out_of_range:
     case GrpcStatus::unavailable:
-    case GrpcStatus::data_loss: return true;
-    case GrpcStatus::resource_exhausted: return has_retry_info;
-    case GrpcStatus::ok: break;
+    case GrpcStatus::data_loss:
+      return true;
+    case GrpcStatus::resource_exhausted:
+      return has_retry_info;
+    case GrpcStatus::ok:
+      break;
   }
   return false;
 }

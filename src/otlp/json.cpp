@@ -84,15 +84,18 @@ WireType wire_type_of(Kind kind) noexcept {
     case Kind::text:
     case Kind::hex:
     case Kind::base64:
-    case Kind::message: return WireType::length;
+    case Kind::message:
+      return WireType::length;
     case Kind::fixed64:
     case Kind::sfixed64:
-    case Kind::real: return WireType::fixed64;
+    case Kind::real:
+      return WireType::fixed64;
     case Kind::boolean:
     case Kind::number:
     case Kind::zigzag:
     case Kind::uint64:
-    case Kind::int64: break;
+    case Kind::int64:
+      break;
   }
   return WireType::varint;
 }
@@ -182,22 +185,39 @@ class Printer {
 
   bool print_one(const FieldRule& rule, const Field& field, int depth) {
     switch (rule.kind) {
-      case Kind::text: print_text(out_, field.text()); break;
-      case Kind::hex: print_text(out_, to_hex(field.bytes)); break;
-      case Kind::base64: print_base64(out_, field.bytes); break;
-      case Kind::boolean: out_ += field.value != 0 ? "true" : "false"; break;
-      case Kind::number: print_number(out_, static_cast<std::uint32_t>(field.value)); break;
+      case Kind::text:
+        print_text(out_, field.text());
+        break;
+      case Kind::hex:
+        print_text(out_, to_hex(field.bytes));
+        break;
+      case Kind::base64:
+        print_base64(out_, field.bytes);
+        break;
+      case Kind::boolean:
+        out_ += field.value != 0 ? "true" : "false";
+        break;
+      case Kind::number:
+        print_number(out_, static_cast<std::uint32_t>(field.value));
+        break;
       case Kind::zigzag: {
         const auto coded = static_cast<std::uint32_t>(field.value);
         print_number(out_, static_cast<std::int32_t>((coded >> 1U) ^ (0U - (coded & 1U))));
         break;
       }
       case Kind::uint64:
-      case Kind::fixed64: print_quoted(out_, field.value); break;
+      case Kind::fixed64:
+        print_quoted(out_, field.value);
+        break;
       case Kind::int64:
-      case Kind::sfixed64: print_quoted(out_, static_cast<std::int64_t>(field.value)); break;
-      case Kind::real: print_real(out_, field.number_double()); break;
-      case Kind::message: return print(*rule.message, field.bytes, depth + 1);
+      case Kind::sfixed64:
+        print_quoted(out_, static_cast<std::int64_t>(field.value));
+        break;
+      case Kind::real:
+        print_real(out_, field.number_double());
+        break;
+      case Kind::message:
+        return print(*rule.message, field.bytes, depth + 1);
     }
     return true;
   }
@@ -207,9 +227,12 @@ class Printer {
 
 const Message& table_of(model::Signal signal) noexcept {
   switch (signal) {
-    case model::Signal::metrics: return json_tables::metrics_request;
-    case model::Signal::logs: return json_tables::logs_request;
-    case model::Signal::traces: break;
+    case model::Signal::metrics:
+      return json_tables::metrics_request;
+    case model::Signal::logs:
+      return json_tables::logs_request;
+    case model::Signal::traces:
+      break;
   }
   return json_tables::traces_request;
 }

@@ -26,7 +26,8 @@ constexpr Message any_value{any_value_fields};
 constexpr FieldRule pair_fields[] = {{1, "key", text}, {2, "value", message, false, &any_value}};
 constexpr Message pair{pair_fields};
 
-constexpr FieldRule resource_fields[] = {{1, "attributes", message, true, &pair}, {2, "droppedAttributesCount", number}};
+constexpr FieldRule resource_fields[] = {{1, "attributes", message, true, &pair},
+                                         {2, "droppedAttributesCount", number}};
 constexpr Message resource{resource_fields};
 constexpr FieldRule scope_fields[] = {
     {1, "name", text},

@@ -9,8 +9,8 @@ namespace arca::otlp::json_tables {
 
 enum class Kind : std::uint8_t {
   text,
-  hex,       // trace and span ids
-  base64,    // other bytes
+  hex,     // trace and span ids
+  base64,  // other bytes
   boolean,
   number,    // uint32, enums, fixed32
   zigzag,    // sint32

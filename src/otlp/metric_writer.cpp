@@ -90,7 +90,8 @@ void put_exemplars(WireWriter& out, AttributeList& list, std::uint8_t tag, std::
     put_number(out, tags::exemplar::value_int, tags::exemplar::value_double, exemplar.value);
     if (!out.reserve(18 + 10)) return;
     if (exemplar.span_id != SpanId{}) out.set_cursor(put_id(out.cursor(), tags::exemplar::span_id, exemplar.span_id));
-    if (exemplar.trace_id != TraceId{}) out.set_cursor(put_id(out.cursor(), tags::exemplar::trace_id, exemplar.trace_id));
+    if (exemplar.trace_id != TraceId{})
+      out.set_cursor(put_id(out.cursor(), tags::exemplar::trace_id, exemplar.trace_id));
     close_message(out, body);
   }
 }

@@ -212,12 +212,18 @@ std::vector<PointView> MetricView::points() const {
 
 std::string_view to_string(MetricKind kind) noexcept {
   switch (kind) {
-    case MetricKind::none: return "none";
-    case MetricKind::gauge: return "gauge";
-    case MetricKind::sum: return "sum";
-    case MetricKind::histogram: return "histogram";
-    case MetricKind::exponential_histogram: return "exponential_histogram";
-    case MetricKind::summary: return "summary";
+    case MetricKind::none:
+      return "none";
+    case MetricKind::gauge:
+      return "gauge";
+    case MetricKind::sum:
+      return "sum";
+    case MetricKind::histogram:
+      return "histogram";
+    case MetricKind::exponential_histogram:
+      return "exponential_histogram";
+    case MetricKind::summary:
+      return "summary";
   }
   return "unknown";
 }

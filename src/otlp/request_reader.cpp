@@ -43,9 +43,12 @@ std::optional<Error> visit_record(model::Signal signal, base::Bytes message, Req
     return std::nullopt;
   };
   switch (signal) {
-    case model::Signal::traces: return hand_over(read_span(message), &RequestVisitor::on_span);
-    case model::Signal::metrics: return hand_over(read_metric(message), &RequestVisitor::on_metric);
-    case model::Signal::logs: return hand_over(read_log(message), &RequestVisitor::on_log);
+    case model::Signal::traces:
+      return hand_over(read_span(message), &RequestVisitor::on_span);
+    case model::Signal::metrics:
+      return hand_over(read_metric(message), &RequestVisitor::on_metric);
+    case model::Signal::logs:
+      return hand_over(read_log(message), &RequestVisitor::on_log);
   }
   return corrupt("signal");
 }
@@ -103,7 +106,9 @@ Result<std::size_t> count_items(model::Signal signal, base::Bytes request) {
     return error;
   };
   const auto count_scope = [&](base::Bytes scope) { return for_each_child(scope, 2, "scope", count_record); };
-  const auto count_resource = [&](base::Bytes resource) { return for_each_child(resource, 2, "resource", count_scope); };
+  const auto count_resource = [&](base::Bytes resource) {
+    return for_each_child(resource, 2, "resource", count_scope);
+  };
   if (auto error = for_each_child(request, 1, "request", count_resource)) return failure(std::move(*error));
   return count;
 }

@@ -13,24 +13,34 @@ enum class Level : std::uint8_t { request, resource, scope, metric, data, item }
 bool is_child(Level level, const Field& field) noexcept {
   if (field.type != WireType::length) return false;
   switch (level) {
-    case Level::request: return field.number == 1;
+    case Level::request:
+      return field.number == 1;
     case Level::resource:
-    case Level::scope: return field.number == 2;
-    case Level::metric: return is_metric_data(field);
-    case Level::data: return field.number == 1;
-    case Level::item: return false;
+    case Level::scope:
+      return field.number == 2;
+    case Level::metric:
+      return is_metric_data(field);
+    case Level::data:
+      return field.number == 1;
+    case Level::item:
+      return false;
   }
   return false;
 }
 
 Level below(model::Signal signal, Level level) noexcept {
   switch (level) {
-    case Level::request: return Level::resource;
-    case Level::resource: return Level::scope;
-    case Level::scope: return signal == model::Signal::metrics ? Level::metric : Level::item;
-    case Level::metric: return Level::data;
+    case Level::request:
+      return Level::resource;
+    case Level::resource:
+      return Level::scope;
+    case Level::scope:
+      return signal == model::Signal::metrics ? Level::metric : Level::item;
+    case Level::metric:
+      return Level::data;
     case Level::data:
-    case Level::item: break;
+    case Level::item:
+      break;
   }
   return Level::item;
 }
@@ -49,7 +59,8 @@ void append(std::vector<std::byte>& to, base::Bytes bytes) { to.insert(to.end(),
 
 void append_message(std::vector<std::byte>& to, std::uint32_t number, base::Bytes body) {
   std::byte head[20];
-  std::byte* end = base::write_varint(head, (std::uint64_t{number} << 3U) | static_cast<std::uint64_t>(WireType::length));
+  std::byte* end =
+      base::write_varint(head, (std::uint64_t{number} << 3U) | static_cast<std::uint64_t>(WireType::length));
   end = base::write_varint(end, body.size());
   append(to, {static_cast<const std::byte*>(head), static_cast<std::size_t>(end - head)});
   append(to, body);

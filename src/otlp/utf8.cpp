@@ -19,7 +19,7 @@ Sequence read_sequence(std::string_view text) noexcept {
   const unsigned char lead = byte_at(0);
   if (lead < 0x80) return {1, true};
   std::size_t size = 0;
-  unsigned low = 0x80;  // of the second byte: narrower after some leads, which rules out overlong forms,
+  unsigned low = 0x80;   // of the second byte: narrower after some leads, which rules out overlong forms,
   unsigned high = 0xBF;  // surrogates and values above U+10FFFF
   if (is_within(lead, 0xC2, 0xDF)) {
     size = 2;

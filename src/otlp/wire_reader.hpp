@@ -53,9 +53,12 @@ class WireReader {
     field.number = static_cast<std::uint32_t>(*tag >> 3U);
     field.type = static_cast<WireType>(*tag & 7U);
     switch (field.type) {
-      case WireType::varint: return assign(field.value, base::read_varint(rest_));
-      case WireType::fixed64: return take_fixed<std::uint64_t>(field.value);
-      case WireType::fixed32: return take_fixed<std::uint32_t>(field.value);
+      case WireType::varint:
+        return assign(field.value, base::read_varint(rest_));
+      case WireType::fixed64:
+        return take_fixed<std::uint64_t>(field.value);
+      case WireType::fixed32:
+        return take_fixed<std::uint32_t>(field.value);
       case WireType::length: {
         std::uint64_t size = 0;
         if (!assign(size, base::read_varint(rest_)) || size > rest_.size()) return false;

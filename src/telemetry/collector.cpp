@@ -15,9 +15,12 @@ using model::Signal;
 
 const char* grpc_path(Signal signal) {
   switch (signal) {
-    case Signal::traces: return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-    case Signal::metrics: return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-    case Signal::logs: return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    case Signal::traces:
+      return "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    case Signal::metrics:
+      return "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    case Signal::logs:
+      return "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
   }
   return "";
 }

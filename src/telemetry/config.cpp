@@ -14,8 +14,8 @@
 namespace arca {
 namespace {
 
-using telemetry::Variable;
 using std::chrono::milliseconds;
+using telemetry::Variable;
 
 // Collects every value into one Config, first source first.
 class Merge {
@@ -66,8 +66,9 @@ class Merge {
 Result<std::string> state_directory(const Config& config, const os::Environment& environment) {
   if (config.state_directory) {
     if (config.state_directory->starts_with("/")) return *config.state_directory;
-    return failure(ErrorCode::invalid_config,
-                   fmt::format("state_directory: \"{}\" is not allowed; allowed is an absolute path", *config.state_directory));
+    return failure(
+        ErrorCode::invalid_config,
+        fmt::format("state_directory: \"{}\" is not allowed; allowed is an absolute path", *config.state_directory));
   }
   if (::geteuid() == 0) return std::string("/var/lib/arca");
   const auto xdg = environment.get("XDG_STATE_HOME");
@@ -97,7 +98,8 @@ std::uint32_t limit(const std::optional<std::uint64_t>& special, const std::opti
 
 void set_limits(const LimitsConfig& from, Settings& to) {
   to.span_limits.attribute_count = limit(from.span_attribute_count, from.attribute_count, 128);
-  to.span_limits.attribute_value_length = limit(from.span_attribute_value_length, from.attribute_value_length, no_limit);
+  to.span_limits.attribute_value_length =
+      limit(from.span_attribute_value_length, from.attribute_value_length, no_limit);
   to.span_limits.event_count = limit(from.span_event_count, {}, 128);
   to.span_limits.link_count = limit(from.span_link_count, {}, 128);
   to.span_limits.event_attribute_count = limit(from.event_attribute_count, from.attribute_count, 128);
@@ -133,8 +135,9 @@ Result<void> set_keeping(const Config& from, const os::Environment& environment,
   to.pool_size = from.pool_size.value_or(64ULL << 20U);
   to.pool_directory = from.pool_directory.value_or("");
   if (!to.pool_directory.empty() && !to.pool_directory.starts_with("/")) {
-    return failure(ErrorCode::invalid_config,
-                   fmt::format("pool_directory: \"{}\" is not allowed; allowed is an absolute path", to.pool_directory));
+    return failure(
+        ErrorCode::invalid_config,
+        fmt::format("pool_directory: \"{}\" is not allowed; allowed is an absolute path", to.pool_directory));
   }
   to.journal_size = from.journal_size.value_or(0);
   to.quarantine_size = from.quarantine_size.value_or(256ULL << 20U);

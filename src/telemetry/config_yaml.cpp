@@ -45,7 +45,8 @@ class Reader {
       const Variable* variable = telemetry::find_by_key(key);
       const bool is_group = variable == nullptr && entry.second.IsMap() && begins_a_key(key + ".");
       if (variable == nullptr && !is_group) return fail(entry.first, fmt::format("unknown key \"{}\"", key));
-      auto done = is_group ? read_map(entry.second, key + ".", depth + 1) : read_value(*variable, entry.first, entry.second);
+      auto done =
+          is_group ? read_map(entry.second, key + ".", depth + 1) : read_value(*variable, entry.first, entry.second);
       if (!done) return done;
     }
     return {};

@@ -44,7 +44,8 @@ std::string configuration_markdown() {
   for (const telemetry::Variable& variable : telemetry::variables()) {
     if (variable.group != group) {
       group = variable.group;
-      page += fmt::format("\n## {}\n\n| Variable | Key | Default | Allowed | What it does |\n|---|---|---|---|---|\n", group);
+      page += fmt::format("\n## {}\n\n| Variable | Key | Default | Allowed | What it does |\n|---|---|---|---|---|\n",
+                          group);
     }
     page += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", variable.name, variable.key, cell(variable.default_text),
                         telemetry::describe_allowed(variable), variable.help);

@@ -8,11 +8,12 @@ namespace {
 std::size_t length(std::uint32_t limit) noexcept { return limit == no_limit ? otlp::no_limit : limit; }
 
 otlp::SpanLimits span_limits_of(const Limits& limits) noexcept {
-  return {.attributes = {.count_max = limits.attribute_count, .value_length_max = length(limits.attribute_value_length)},
-          .event_count_max = limits.event_count,
-          .link_count_max = limits.link_count,
-          .event_attribute_count_max = limits.event_attribute_count,
-          .link_attribute_count_max = limits.link_attribute_count};
+  return {
+      .attributes = {.count_max = limits.attribute_count, .value_length_max = length(limits.attribute_value_length)},
+      .event_count_max = limits.event_count,
+      .link_count_max = limits.link_count,
+      .event_attribute_count_max = limits.event_attribute_count,
+      .link_attribute_count_max = limits.link_attribute_count};
 }
 
 }  // namespace

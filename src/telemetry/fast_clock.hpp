@@ -84,7 +84,8 @@ inline std::uint64_t FastClock::at(std::uint64_t ticks) const noexcept {
     const std::uint64_t base = base_ticks_.load(std::memory_order_acquire);
     const std::uint64_t nanos = base_nanos_.load(std::memory_order_acquire);
     const std::uint64_t scale = scale_.load(std::memory_order_acquire);
-    if ((before & 1U) != 0 || before != version_.load(std::memory_order_relaxed)) [[unlikely]] continue;
+    if ((before & 1U) != 0 || before != version_.load(std::memory_order_relaxed)) [[unlikely]]
+      continue;
     // The counter may have been read just before an anchor on another processor.
     return ticks >= base ? nanos + scaled(ticks - base, scale) : nanos - scaled(base - ticks, scale);
   }

@@ -76,7 +76,9 @@ void LogRecord::SetAttribute(nostd::string_view key, const common::AttributeValu
 // OTLP has a name for events but no number. The SDK drops both in some versions; the name is what matters.
 void LogRecord::SetEventId(std::int64_t, nostd::string_view name) noexcept { writer_->set_event_name(to_std(name)); }
 
-void LogRecord::SetTraceId(const trace_api::TraceId& trace_id) noexcept { writer_->set_trace_id(to_trace_id(trace_id)); }
+void LogRecord::SetTraceId(const trace_api::TraceId& trace_id) noexcept {
+  writer_->set_trace_id(to_trace_id(trace_id));
+}
 void LogRecord::SetSpanId(const trace_api::SpanId& span_id) noexcept { writer_->set_span_id(to_span_id(span_id)); }
 void LogRecord::SetTraceFlags(const trace_api::TraceFlags& trace_flags) noexcept {
   writer_->set_trace_flags(trace_flags.flags());
@@ -117,8 +119,7 @@ nostd::shared_ptr<logs_api::Logger> LoggerProvider::GetLogger(nostd::string_view
   auto fields = scope_fields(to_std(scope_name), to_std(library_version), to_std(schema_url), &attributes);
   const std::string name(logger_name.data(), logger_name.size());
   const std::string key = name + '\0' + std::string(base::as_text(fields));
-  Logger& logger =
-      loggers_.find_or_make(key, [&] { return std::make_unique<Logger>(core_, name, std::move(fields)); });
+  Logger& logger = loggers_.find_or_make(key, [&] { return std::make_unique<Logger>(core_, name, std::move(fields)); });
   return std::shared_ptr<logs_api::Logger>(std::shared_ptr<void>(), &logger);
 }
 

@@ -20,8 +20,7 @@ class MetricExporter final : public opentelemetry::sdk::metrics::PushMetricExpor
  public:
   // `resource` null: the resource of the exported data is used. `seal` makes what was handed over leave before what
   // comes later, even from another thread.
-  MetricExporter(Recorder& recorder, const ResourceSlot* resource, Temporality temporality,
-                 std::function<void()> seal);
+  MetricExporter(Recorder& recorder, const ResourceSlot* resource, Temporality temporality, std::function<void()> seal);
 
   opentelemetry::sdk::common::ExportResult Export(
       const opentelemetry::sdk::metrics::ResourceMetrics& data) noexcept override;

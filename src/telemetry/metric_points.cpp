@@ -26,9 +26,12 @@ double to_double(const metrics::ValueType& value) {
 
 otlp::Temporality to_temporality(metrics::AggregationTemporality temporality) {
   switch (temporality) {
-    case metrics::AggregationTemporality::kDelta: return otlp::Temporality::delta;
-    case metrics::AggregationTemporality::kCumulative: return otlp::Temporality::cumulative;
-    case metrics::AggregationTemporality::kUnspecified: break;
+    case metrics::AggregationTemporality::kDelta:
+      return otlp::Temporality::delta;
+    case metrics::AggregationTemporality::kCumulative:
+      return otlp::Temporality::cumulative;
+    case metrics::AggregationTemporality::kUnspecified:
+      break;
   }
   return otlp::Temporality::unspecified;
 }

@@ -44,8 +44,14 @@ struct Unit {
   std::uint64_t factor;
 };
 constexpr Unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1}};
-constexpr Unit size_units[] = {{"kib", 1ULL << 10U}, {"mib", 1ULL << 20U}, {"gib", 1ULL << 30U}, {"kb", 1'000},
-                               {"mb", 1'000'000},    {"gb", 1'000'000'000}, {"b", 1},            {"", 1}};
+constexpr Unit size_units[] = {{"kib", 1ULL << 10U},
+                               {"mib", 1ULL << 20U},
+                               {"gib", 1ULL << 30U},
+                               {"kb", 1'000},
+                               {"mb", 1'000'000},
+                               {"gb", 1'000'000'000},
+                               {"b", 1},
+                               {"", 1}};
 constexpr Unit plain_units[] = {{"", 1}};
 
 std::optional<std::uint64_t> parse_number(std::string_view text, std::span<const Unit> units) {
@@ -218,21 +224,30 @@ bool is_set(const Variable& variable, const Config& config) {
 
 std::string describe_allowed(const Variable& variable) {
   switch (variable.kind) {
-    case Kind::text: return "any text";
-    case Kind::boolean: return "true or false";
-    case Kind::ratio: return "a number above 0 and at most 1";
-    case Kind::pairs: return "key=value,key=value with percent-encoding";
-    case Kind::list: return "a list of " + variable.allowed;
-    case Kind::choice: return "one of " + variable.allowed;
+    case Kind::text:
+      return "any text";
+    case Kind::boolean:
+      return "true or false";
+    case Kind::ratio:
+      return "a number above 0 and at most 1";
+    case Kind::pairs:
+      return "key=value,key=value with percent-encoding";
+    case Kind::list:
+      return "a list of " + variable.allowed;
+    case Kind::choice:
+      return "one of " + variable.allowed;
     case Kind::count:
     case Kind::size:
-    case Kind::duration: break;
+    case Kind::duration:
+      break;
   }
   const char* unit = variable.kind == Kind::duration ? " (ms, s, m, h; without unit: ms)"
                      : variable.kind == Kind::size   ? " (B, KiB, MiB, GiB)"
                                                      : "";
-  if (variable.range.max == UINT64_MAX) return fmt::format("at least {}{}", readable(variable, variable.range.min), unit);
-  return fmt::format("{} to {}{}", readable(variable, variable.range.min), readable(variable, variable.range.max), unit);
+  if (variable.range.max == UINT64_MAX)
+    return fmt::format("at least {}{}", readable(variable, variable.range.min), unit);
+  return fmt::format("{} to {}{}", readable(variable, variable.range.min), readable(variable, variable.range.max),
+                     unit);
 }
 
 Result<KeyValues> parse_pairs(std::string_view text) {

@@ -13,15 +13,16 @@ namespace {
 using std::chrono::milliseconds;
 
 // Of the time for ending, this much is kept for what must be done after delivery: cancelling, moving to the journal.
-base::Duration reserve_of(base::Duration time) {
-  return std::min<base::Duration>(time / 4, milliseconds(700));
-}
+base::Duration reserve_of(base::Duration time) { return std::min<base::Duration>(time / 4, milliseconds(700)); }
 
 Breaker to_public(flow::BreakerState state) noexcept {
   switch (state) {
-    case flow::BreakerState::closed: return Breaker::closed;
-    case flow::BreakerState::open: return Breaker::open;
-    case flow::BreakerState::half_open: return Breaker::half_open;
+    case flow::BreakerState::closed:
+      return Breaker::closed;
+    case flow::BreakerState::open:
+      return Breaker::open;
+    case flow::BreakerState::half_open:
+      return Breaker::half_open;
   }
   return Breaker::closed;
 }

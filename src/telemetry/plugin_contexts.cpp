@@ -16,7 +16,8 @@ PluginContexts& PluginContexts::make() {
 }
 
 void PluginContexts::set_resource(const opentelemetry::sdk::resource::Resource& resource) {
-  if (has_resource_.load(std::memory_order_acquire)) [[likely]] return;
+  if (has_resource_.load(std::memory_order_acquire)) [[likely]]
+    return;
   const std::lock_guard lock(mutex_);
   if (has_resource_.load(std::memory_order_relaxed)) return;
   const OwnedAttributes attributes(resource.GetAttributes());

@@ -103,8 +103,7 @@ void SpanRecordable::SetDuration(std::chrono::nanoseconds duration) noexcept {
   duration_nanos_ = duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0;
 }
 
-void SpanRecordable::SetInstrumentationScope(
-    const sdk::instrumentationscope::InstrumentationScope& scope) noexcept {
+void SpanRecordable::SetInstrumentationScope(const sdk::instrumentationscope::InstrumentationScope& scope) noexcept {
   guarded([&] { scope_ = &contexts_.context_of(scope); });
 }
 

@@ -84,7 +84,7 @@ class Runtime final : private os::ForkSubscriber {
   std::atomic<bool> shut_down_{false};
   std::atomic<std::uint64_t> missed_{0};  // refused and lost items that an earlier flush has told of
 
-  mutable std::mutex mutex_;  // held for moments only: a fork waits for it
+  mutable std::mutex mutex_;            // held for moments only: a fork waits for it
   std::shared_ptr<Pipeline> pipeline_;  // these protected by mutex_
   std::shared_ptr<MeterProvider> meters_;
   std::shared_ptr<MeterProvider> self_meters_;

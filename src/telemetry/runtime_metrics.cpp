@@ -1,4 +1,5 @@
 // The part of Runtime that has to do with the SDK's meter providers and with the process's global objects.
+#include "arca/propagation.hpp"
 #include "opentelemetry/context/propagation/global_propagator.h"
 #include "opentelemetry/logs/noop.h"
 #include "opentelemetry/logs/provider.h"
@@ -7,7 +8,6 @@
 #include "opentelemetry/sdk/metrics/export/periodic_exporting_metric_reader.h"
 #include "opentelemetry/trace/noop.h"
 #include "opentelemetry/trace/provider.h"
-#include "arca/propagation.hpp"
 #include "telemetry/bounded_call.hpp"
 #include "telemetry/metric_exporter.hpp"
 #include "telemetry/runtime.hpp"
@@ -41,8 +41,7 @@ std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(millisecond
   options.export_interval_millis = interval;
   options.export_timeout_millis = timeout;
   auto provider = std::make_shared<MeterProvider>();
-  provider->AddMetricReader(
-      std::make_shared<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options));
+  provider->AddMetricReader(std::make_shared<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options));
   return provider;
 }
 
@@ -126,8 +125,7 @@ void Runtime::uninstall() const {
         api_pointer(std::shared_ptr<trace::TracerProvider>(new trace::NoopTracerProvider)));
   }
   if (logger_provider && logs::Provider::GetLoggerProvider().get() == logger_provider.get()) {
-    logs::Provider::SetLoggerProvider(
-        api_pointer(std::shared_ptr<logs::LoggerProvider>(new logs::NoopLoggerProvider)));
+    logs::Provider::SetLoggerProvider(api_pointer(std::shared_ptr<logs::LoggerProvider>(new logs::NoopLoggerProvider)));
   }
   const auto meters = meter_provider();
   if (meters && metrics::Provider::GetMeterProvider().get() == meters.get()) {

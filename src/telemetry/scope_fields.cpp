@@ -1,7 +1,7 @@
 #include "telemetry/scope_fields.hpp"
 
-#include "otlp/context_encoder.hpp"
 #include "os/log.hpp"
+#include "otlp/context_encoder.hpp"
 #include "telemetry/api_values.hpp"
 #include "telemetry/resource.hpp"
 
@@ -29,11 +29,10 @@ std::vector<std::byte> scope_fields(std::string_view name, std::string_view vers
   std::vector<otlp::Attribute> list;
   if (attributes != nullptr) {
     // The iterable hands temporary views of texts that live as long as the call that gave it.
-    attributes->ForEachKeyValue(
-        [&list](api::nostd::string_view key, const api::common::AttributeValue& value) {
-          list.push_back({to_std(key), telemetry::to_value(value)});
-          return true;
-        });
+    attributes->ForEachKeyValue([&list](api::nostd::string_view key, const api::common::AttributeValue& value) {
+      list.push_back({to_std(key), telemetry::to_value(value)});
+      return true;
+    });
   }
   return or_empty(otlp::encode_scope({.name = name, .version = version, .schema_url = schema_url, .attributes = list}),
                   "instrumentation scope");

@@ -121,41 +121,38 @@ void observe_providers(SelfMetrics& metrics) {
       out(of(now, row.count), {{"otel.span.sampling_result", row.sampling}, {"otel.span.parent.origin", row.origin}});
     }
   });
-  metrics.up_down_counter("otel.sdk.span.live", "{span}", "Recorded spans that have not ended",
-                          [](const Moment& now, const Output& out) {
-                            const std::uint64_t begun = of(now, Count::span_recorded_root) +
-                                                        of(now, Count::span_recorded_local) +
-                                                        of(now, Count::span_recorded_remote);
-                            const std::uint64_t ended = of(now, Count::span_ended);
-                            out(begun > ended ? begun - ended : 0, {{"otel.span.sampling_result", "RECORD_AND_SAMPLE"}});
-                          });
+  metrics.up_down_counter(
+      "otel.sdk.span.live", "{span}", "Recorded spans that have not ended", [](const Moment& now, const Output& out) {
+        const std::uint64_t begun = of(now, Count::span_recorded_root) + of(now, Count::span_recorded_local) +
+                                    of(now, Count::span_recorded_remote);
+        const std::uint64_t ended = of(now, Count::span_ended);
+        out(begun > ended ? begun - ended : 0, {{"otel.span.sampling_result", "RECORD_AND_SAMPLE"}});
+      });
   metrics.counter("otel.sdk.log.created", "{log_record}", "Log records emitted",
                   [](const Moment& now, const Output& out) { out(of(now, Count::log_created), {}); });
 }
 
 void observe_processors(SelfMetrics& metrics) {
-  metrics.counter("otel.sdk.processor.span.processed", "{span}", "Spans taken by the pool, or not",
-                  [](const Moment& now, const Output& out) {
-                    out(of(now, Count::span_handed_on), component(processor_type));
-                    out(of(now, Count::span_refused), component(processor_type, {{"error.type", "queue_full"}}));
-                    out(of(now, Count::span_after_shutdown),
-                        component(processor_type, {{"error.type", "already_shutdown"}}));
-                  });
-  metrics.counter("otel.sdk.processor.log.processed", "{log_record}", "Log records taken by the pool, or not",
-                  [](const Moment& now, const Output& out) {
-                    out(of(now, Count::log_handed_on), component(processor_type));
-                    out(of(now, Count::log_refused), component(processor_type, {{"error.type", "queue_full"}}));
-                    out(of(now, Count::log_after_shutdown),
-                        component(processor_type, {{"error.type", "already_shutdown"}}));
-                  });
-  metrics.up_down_counter("otel.sdk.processor.span.queue.size", "{span}", "Spans in the pool",
-                          [](const Moment& now, const Output& out) {
-                            out(now.status.traces.in_memory, component(processor_type));
-                          });
-  metrics.up_down_counter("otel.sdk.processor.log.queue.size", "{log_record}", "Log records in the pool",
-                          [](const Moment& now, const Output& out) {
-                            out(now.status.logs.in_memory, component(processor_type));
-                          });
+  metrics.counter(
+      "otel.sdk.processor.span.processed", "{span}", "Spans taken by the pool, or not",
+      [](const Moment& now, const Output& out) {
+        out(of(now, Count::span_handed_on), component(processor_type));
+        out(of(now, Count::span_refused), component(processor_type, {{"error.type", "queue_full"}}));
+        out(of(now, Count::span_after_shutdown), component(processor_type, {{"error.type", "already_shutdown"}}));
+      });
+  metrics.counter(
+      "otel.sdk.processor.log.processed", "{log_record}", "Log records taken by the pool, or not",
+      [](const Moment& now, const Output& out) {
+        out(of(now, Count::log_handed_on), component(processor_type));
+        out(of(now, Count::log_refused), component(processor_type, {{"error.type", "queue_full"}}));
+        out(of(now, Count::log_after_shutdown), component(processor_type, {{"error.type", "already_shutdown"}}));
+      });
+  metrics.up_down_counter(
+      "otel.sdk.processor.span.queue.size", "{span}", "Spans in the pool",
+      [](const Moment& now, const Output& out) { out(now.status.traces.in_memory, component(processor_type)); });
+  metrics.up_down_counter(
+      "otel.sdk.processor.log.queue.size", "{log_record}", "Log records in the pool",
+      [](const Moment& now, const Output& out) { out(now.status.logs.in_memory, component(processor_type)); });
 }
 
 void observe_exporters(SelfMetrics& metrics, const Settings& settings) {
@@ -179,10 +176,10 @@ void observe_exporters(SelfMetrics& metrics, const Settings& settings) {
     const char* name;
     model::Signal signal;
     std::string type;
-  } inflight[] = {{"otel.sdk.exporter.span.inflight", model::Signal::traces, exporter_type(settings.traces)},
-                  {"otel.sdk.exporter.metric_data_point.inflight", model::Signal::metrics,
-                   exporter_type(settings.metrics)},
-                  {"otel.sdk.exporter.log.inflight", model::Signal::logs, exporter_type(settings.logs)}};
+  } inflight[] = {
+      {"otel.sdk.exporter.span.inflight", model::Signal::traces, exporter_type(settings.traces)},
+      {"otel.sdk.exporter.metric_data_point.inflight", model::Signal::metrics, exporter_type(settings.metrics)},
+      {"otel.sdk.exporter.log.inflight", model::Signal::logs, exporter_type(settings.logs)}};
   for (const auto& row : inflight) {
     metrics.up_down_counter(row.name, "{chunk}", "Chunks sent and not yet answered",
                             [signal = row.signal, type = row.type](const Moment& now, const Output& out) {
@@ -200,10 +197,13 @@ void observe_keeping(SelfMetrics& metrics) {
       out(now.status.logs.*member, {{"signal", "logs"}});
     };
   };
-  metrics.up_down_counter("arca.journal.items", "{item}", "Items kept in the journal", per_signal(&SignalStatus::in_journal));
+  metrics.up_down_counter("arca.journal.items", "{item}", "Items kept in the journal",
+                          per_signal(&SignalStatus::in_journal));
   metrics.counter("arca.parked", "{item}", "Items parked in an overflow tier", per_signal(&SignalStatus::parked));
-  metrics.counter("arca.quarantined", "{item}", "Items that the Collector rejected", per_signal(&SignalStatus::quarantined));
-  metrics.counter("arca.refused", "{item}", "Items refused because every tier was full", per_signal(&SignalStatus::refused));
+  metrics.counter("arca.quarantined", "{item}", "Items that the Collector rejected",
+                  per_signal(&SignalStatus::quarantined));
+  metrics.counter("arca.refused", "{item}", "Items refused because every tier was full",
+                  per_signal(&SignalStatus::refused));
   metrics.counter("arca.lost", "{item}", "Items lost; must be 0", per_signal(&SignalStatus::lost));
   metrics.counter("arca.replayed", "{item}", "Items delivered by recovery", [](const Moment& now, const Output& out) {
     const auto& items = now.recovery.counters.of(model::Verdict::delivered).item_count;

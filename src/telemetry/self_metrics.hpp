@@ -1,5 +1,5 @@
-// Self-observability: the otel.sdk.* metrics of the semantic conventions and our own arca.* ones, read from counters that
-// exist anyway. They go through a meter provider of their own, so that observing causes nothing to observe.
+// Self-observability: the otel.sdk.* metrics of the semantic conventions and our own arca.* ones, read from counters
+// that exist anyway. They go through a meter provider of their own, so that observing causes nothing to observe.
 #pragma once
 
 #include <memory>

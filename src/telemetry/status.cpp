@@ -33,9 +33,12 @@ std::string to_json(const SignalStatus& signal) {
 
 const char* to_text(Breaker breaker) {
   switch (breaker) {
-    case Breaker::closed: return "closed";
-    case Breaker::open: return "open";
-    case Breaker::half_open: return "half_open";
+    case Breaker::closed:
+      return "closed";
+    case Breaker::open:
+      return "open";
+    case Breaker::half_open:
+      return "half_open";
   }
   return "closed";
 }

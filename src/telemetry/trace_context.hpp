@@ -22,8 +22,8 @@ class TraceContextPropagator final : public opentelemetry::context::propagation:
                                           opentelemetry::context::Context& context) noexcept override;
   void Inject(opentelemetry::context::propagation::TextMapCarrier& carrier,
               const opentelemetry::context::Context& context) noexcept override;
-  bool Fields(opentelemetry::nostd::function_ref<bool(opentelemetry::nostd::string_view)> callback)
-      const noexcept override;
+  bool Fields(
+      opentelemetry::nostd::function_ref<bool(opentelemetry::nostd::string_view)> callback) const noexcept override;
 };
 
 }  // namespace arca::telemetry

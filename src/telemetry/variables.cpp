@@ -93,9 +93,8 @@ void add_otlp(Rows& rows, const OtlpForm& form) {
   const auto row = [&](const char* name, const char* key, Kind kind, const char* default_text, const char* allowed,
                        Range range, const std::string& help, auto member) {
     auto* of = form.of;
-    add(rows, group, prefix + name, form.key + "." + key, kind,
-        base ? default_text : "as for all signals", allowed, range, help + " For " + form.about + ".",
-        [of, member](Config& config) { return &(of(config).*member); });
+    add(rows, group, prefix + name, form.key + "." + key, kind, base ? default_text : "as for all signals", allowed,
+        range, help + " For " + form.about + ".", [of, member](Config& config) { return &(of(config).*member); });
   };
   row("ENDPOINT", "endpoint", Kind::text, "http://127.0.0.1:4317 (grpc), http://127.0.0.1:4318 (http/protobuf)", "", {},
       base ? "Where the Collector listens; for HTTP, v1/traces and so on is appended."
@@ -179,9 +178,9 @@ void add_keeping(Rows& rows) {
       "Bytes of mapped chunks of one process.", [](Config& c) { return &c.pool_size; });
   add(rows, group, "ARCA_POOL_DIRECTORY", "pool_directory", Kind::text, "/dev/shm, else the state directory", "", {},
       "Where the pool's file is made.", [](Config& c) { return &c.pool_directory; });
-  add(rows, group, "ARCA_JOURNAL_SIZE", "journal_size", Kind::size,
-      "4GiB, or a tenth of the free disk if that is less", "", {mebi, 1024 * 1024 * gibi},
-      "Bytes of the journal of one process.", [](Config& c) { return &c.journal_size; });
+  add(rows, group, "ARCA_JOURNAL_SIZE", "journal_size", Kind::size, "4GiB, or a tenth of the free disk if that is less",
+      "", {mebi, 1024 * 1024 * gibi}, "Bytes of the journal of one process.",
+      [](Config& c) { return &c.journal_size; });
   add(rows, group, "ARCA_QUARANTINE_SIZE", "quarantine_size", Kind::size, "256MiB", "", {mebi, 1024 * gibi},
       "Bytes of chunks that the Collector rejected for good.", [](Config& c) { return &c.quarantine_size; });
   add(rows, group, "ARCA_DURABILITY", "durability", Kind::choice, "process", "process, power", {},

@@ -19,8 +19,8 @@ enum class Kind : std::uint8_t { text, boolean, count, size, ratio, duration, pa
 
 // Where in a Config a variable's value lives.
 using Field = std::variant<std::optional<std::string>*, std::optional<bool>*, std::optional<std::uint64_t>*,
-                           std::optional<double>*, std::optional<std::chrono::milliseconds>*,
-                           std::optional<KeyValues>*, std::optional<std::vector<std::string>>*>;
+                           std::optional<double>*, std::optional<std::chrono::milliseconds>*, std::optional<KeyValues>*,
+                           std::optional<std::vector<std::string>>*>;
 
 struct Range {
   std::uint64_t min = 0;
@@ -28,8 +28,8 @@ struct Range {
 };
 
 struct Variable {
-  std::string name;          // in the environment
-  std::string key;           // in YAML, and the path in Config
+  std::string name;  // in the environment
+  std::string key;   // in YAML, and the path in Config
   Kind kind = Kind::text;
   std::string default_text;  // as people read it
   std::string allowed;       // of a choice or list: "a, b, c"

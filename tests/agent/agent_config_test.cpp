@@ -71,7 +71,8 @@ TEST(AgentConfig, WrongValuesAreRefusedWithTheirLineAndTheRange) {
 }
 
 TEST(AgentConfig, TheExampleIsValidAndShowsEveryKey) {
-  const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind("/tests/")) + "/examples/agent.yaml";
+  const std::string path =
+      std::string(__FILE__).substr(0, std::string(__FILE__).rfind("/tests/")) + "/examples/agent.yaml";
   const auto config = load_agent_config(path);
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->drain_timeout, AgentConfig().drain_timeout);
@@ -100,8 +101,9 @@ TEST(HttpUrl, PartsAreFound) {
 }
 
 TEST(HttpUrl, WhatNoRequestCanUseIsRefused) {
-  for (const char* text : {"", "x", "http://", "http://:80/", "http://a:b/", "http://a:0/", "http://a:70000/", "http://u:p@a/",
-                           "http://a/#f", "http://a b/", "http://[::1", "http://[::1]x", "http://::1/", "file:///x"}) {
+  for (const char* text :
+       {"", "x", "http://", "http://:80/", "http://a:b/", "http://a:0/", "http://a:70000/", "http://u:p@a/",
+        "http://a/#f", "http://a b/", "http://[::1", "http://[::1]x", "http://::1/", "file:///x"}) {
     EXPECT_FALSE(parse_http_url(text)) << text;
   }
 }

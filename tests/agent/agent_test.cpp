@@ -37,8 +37,8 @@ class AgentTest : public ::testing::Test {
     auto exporter = std::make_unique<api::exporter::memory::InMemorySpanExporter>();
     spans_ = exporter->GetData();
     auto processor = sdk::trace::SimpleSpanProcessorFactory::Create(std::move(exporter));
-    api::trace::Provider::SetTracerProvider(api::nostd::shared_ptr<api::trace::TracerProvider>(
-        new sdk::trace::TracerProvider(std::move(processor))));
+    api::trace::Provider::SetTracerProvider(
+        api::nostd::shared_ptr<api::trace::TracerProvider>(new sdk::trace::TracerProvider(std::move(processor))));
     metrics_ = std::make_shared<api::exporter::memory::SimpleAggregateInMemoryMetricData>();
     provider_ = std::make_shared<sdk::metrics::MeterProvider>();
     provider_->AddMetricReader(sdk::metrics::PeriodicExportingMetricReaderFactory::Create(

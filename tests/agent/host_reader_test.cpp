@@ -23,8 +23,8 @@ class HostReaderTest : public ::testing::Test {
   }
   void process(int pid, const std::string& name, int ticks, const std::string& cmdline = "") {
     const std::string id = std::to_string(pid);
-    write(id + "/stat", id + " (" + name + ") S 1 1 1 0 -1 0 10 0 2 0 " + std::to_string(ticks) +
-                            " 0 0 0 20 0 4 0 100 1000 50 1\n");
+    write(id + "/stat",
+          id + " (" + name + ") S 1 1 1 0 -1 0 10 0 2 0 " + std::to_string(ticks) + " 0 0 0 20 0 4 0 100 1000 50 1\n");
     write(id + "/cmdline", cmdline);
   }
   HostSnapshot scrape(HostReader& reader) {

@@ -253,7 +253,8 @@ TEST_F(LogFollowerTest, ADamagedFileOfPositionsRepeatsButLosesNothing) {
   restart();
   step();
   ASSERT_TRUE(follower_->finish());
-  for (const char* damage : {"", "rubbish\n", "arca agent positions 1\n1 2 x\n", "arca agent positions 1\n9 9 9 9 9 /x\n"}) {
+  for (const char* damage :
+       {"", "rubbish\n", "arca agent positions 1\n1 2 x\n", "arca agent positions 1\n9 9 9 9 9 /x\n"}) {
     overwrite(directory_ / "state/positions", damage);
     take();
     restart();

@@ -73,8 +73,8 @@ TEST(LogLine, ATimeWithoutYearLiesInThePast) {
 }
 
 TEST(LogLine, AccessLogsGiveHttpAttributes) {
-  const LogLine line = parse(
-      R"(10.0.0.7 - bob [23/Nov/2026:12:00:03 +0000] "GET /cart?id=5 HTTP/1.1" 503 612 "-" "curl/7.88")");
+  const LogLine line =
+      parse(R"(10.0.0.7 - bob [23/Nov/2026:12:00:03 +0000] "GET /cart?id=5 HTTP/1.1" 503 612 "-" "curl/7.88")");
   ASSERT_TRUE(line.time);
   EXPECT_EQ(*line.time, base::WallTime(seconds(noon + 3)));
   EXPECT_EQ(std::get<std::string>(*attribute(line, "client.address")), "10.0.0.7");
@@ -104,9 +104,9 @@ TEST(LogLine, SeverityIsFoundWhereItStandsAndOnlyThere) {
 
 TEST(LogLine, TraceIdsAreFoundInTheirUsualForms) {
   const std::string trace = "0af7651916cd43dd8448eb211c80319c", span = "b7ad6b7169203331";
-  for (const std::string& text : {"x trace_id=" + trace + " span_id=" + span, "x traceId: " + trace + ", spanId: " + span,
-                                  "x trace.id=\"" + trace + "\" span.id=\"" + span + "\"",
-                                  "x traceparent=00-" + trace + "-" + span + "-01"}) {
+  for (const std::string& text :
+       {"x trace_id=" + trace + " span_id=" + span, "x traceId: " + trace + ", spanId: " + span,
+        "x trace.id=\"" + trace + "\" span.id=\"" + span + "\"", "x traceparent=00-" + trace + "-" + span + "-01"}) {
     EXPECT_EQ(parse(text).trace_id, trace) << text;
     EXPECT_EQ(parse(text).span_id, span) << text;
   }
@@ -145,8 +145,9 @@ TEST(LogLine, JsonWithoutMessageKeepsTheWholeLineAsBody) {
 }
 
 TEST(LogLine, BrokenOrMonstrousJsonIsPlainText) {
-  for (const std::string& text : {std::string(R"({"a":)"), std::string("{"), std::string("{} trailing"),
-                                  std::string(60'000, '{'), "{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}"}) {
+  for (const std::string& text :
+       {std::string(R"({"a":)"), std::string("{"), std::string("{} trailing"), std::string(60'000, '{'),
+        "{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}"}) {
     const LogLine line = parse(text);
     EXPECT_EQ(line.body, text);
     EXPECT_TRUE(line.attributes.empty());

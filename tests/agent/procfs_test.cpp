@@ -77,9 +77,12 @@ TEST(Procfs, DiskstatsLeavesIdleDevicesOut) {
 TEST(Procfs, NetDevReadsNamesWithColonsAndWithoutBlanks) {
   const auto interfaces = parse_net_dev(
       "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier\n"
-      "    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0 0\n"
-      "eth0:1:227690126   13683    1    2    0     0          0         0  1008648    9398    3    4    0     0   0 0\n");
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+      "carrier\n"
+      "    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0 "
+      "0\n"
+      "eth0:1:227690126   13683    1    2    0     0          0         0  1008648    9398    3    4    0     0   0 "
+      "0\n");
   ASSERT_EQ(interfaces.size(), 2u);
   EXPECT_EQ(interfaces[1].name, "eth0:1");
   EXPECT_EQ(interfaces[1].bytes_received, 227690126u);
@@ -130,7 +133,8 @@ TEST(Procfs, ProcessStatCutAtAnyByteNeverGivesAWrongProcess) {
 }
 
 TEST(Procfs, ProcessStatusAndIoGiveTheirCounts) {
-  const auto switches = parse_process_status("Name:\tcat\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n");
+  const auto switches =
+      parse_process_status("Name:\tcat\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n");
   ASSERT_TRUE(switches);
   EXPECT_EQ(switches->voluntary, 12u);
   EXPECT_EQ(switches->involuntary, 3u);

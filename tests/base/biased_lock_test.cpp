@@ -12,8 +12,10 @@ namespace {
 class BiasedLockTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    if (GetParam()) enable_biased_locks();
-    else detail::biased_locks_enabled = false;
+    if (GetParam())
+      enable_biased_locks();
+    else
+      detail::biased_locks_enabled = false;
   }
   void TearDown() override { detail::biased_locks_enabled = false; }
 };

@@ -1,6 +1,5 @@
 // The official protobuf classes judge the log writer.
 #include <gtest/gtest.h>
-
 #include <opentelemetry/proto/logs/v1/logs.pb.h>
 
 #include <string>
@@ -67,7 +66,8 @@ void check_random_log(otlp::LogWriter& writer, std::uint64_t seed) {
         expected.set_flags(1);
         break;
       }
-      default: attributes.draw(random, [&](auto key, const auto& value) { writer.set_attribute(key, value); });
+      default:
+        attributes.draw(random, [&](auto key, const auto& value) { writer.set_attribute(key, value); });
     }
   }
   v1::LogRecord actual = parse(writer.end());

@@ -1,6 +1,5 @@
 // The official protobuf classes judge the metric writer.
 #include <gtest/gtest.h>
-
 #include <opentelemetry/proto/metrics/v1/metrics.pb.h>
 
 #include <deque>

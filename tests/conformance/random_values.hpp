@@ -27,10 +27,17 @@ inline std::size_t code_point_size(const std::string& text, std::size_t i) {
   if (lead < 0x80) return 1;
   std::size_t size = 0;
   std::uint32_t value = 0;
-  if ((lead & 0xE0U) == 0xC0U) { size = 2; value = lead & 0x1FU; }
-  else if ((lead & 0xF0U) == 0xE0U) { size = 3; value = lead & 0x0FU; }
-  else if ((lead & 0xF8U) == 0xF0U) { size = 4; value = lead & 0x07U; }
-  else return 0;
+  if ((lead & 0xE0U) == 0xC0U) {
+    size = 2;
+    value = lead & 0x1FU;
+  } else if ((lead & 0xF0U) == 0xE0U) {
+    size = 3;
+    value = lead & 0x0FU;
+  } else if ((lead & 0xF8U) == 0xF0U) {
+    size = 4;
+    value = lead & 0x07U;
+  } else
+    return 0;
   for (std::size_t k = 1; k < size; ++k) {
     if ((byte(i + k) & 0xC0U) != 0x80U) return 0;
     value = (value << 6U) | (byte(i + k) & 0x3FU);
@@ -85,13 +92,26 @@ class RandomValues {
   const std::string& text() {
     std::string& text = texts_.emplace_back();
     switch (below(12)) {
-      case 0: break;
-      case 1: append_code_points(text, below(40)); break;
-      case 2: append_bytes(text, below(20)); break;
-      case 3: text = std::string("nul\0inside", 10); break;
-      case 4: text.assign(126 + below(4), 'x'); break;
-      case 5: if (chance(20)) text.assign(16382 + below(4), 'y'); break;
-      default: append_letters(text, below(40)); break;
+      case 0:
+        break;
+      case 1:
+        append_code_points(text, below(40));
+        break;
+      case 2:
+        append_bytes(text, below(20));
+        break;
+      case 3:
+        text = std::string("nul\0inside", 10);
+        break;
+      case 4:
+        text.assign(126 + below(4), 'x');
+        break;
+      case 5:
+        if (chance(20)) text.assign(16382 + below(4), 'y');
+        break;
+      default:
+        append_letters(text, below(40));
+        break;
     }
     return text;
   }
@@ -120,22 +140,33 @@ class RandomValues {
   // Gives a random value of any kind and writes what it must become into `expected`.
   otlp::AttributeValue value(pb::common::v1::AnyValue& expected, std::size_t length_max) {
     switch (below(14)) {
-      case 0: return scalar(chance(2), expected, length_max);
-      case 1: return scalar(static_cast<std::int64_t>(word()) - (chance(2) ? 1000 : 0), expected, length_max);
-      case 2: return scalar(chance(2) ? word() : ~word(), expected, length_max);
-      case 3: return scalar(real(), expected, length_max);
+      case 0:
+        return scalar(chance(2), expected, length_max);
+      case 1:
+        return scalar(static_cast<std::int64_t>(word()) - (chance(2) ? 1000 : 0), expected, length_max);
+      case 2:
+        return scalar(chance(2) ? word() : ~word(), expected, length_max);
+      case 3:
+        return scalar(real(), expected, length_max);
       case 4: {
         const std::string& bytes = text();
         expected.set_bytes_value(bytes.substr(0, length_max));
         return base::as_bytes(bytes);
       }
-      case 5: return array<std::int32_t>([&] { return static_cast<std::int32_t>(word()); }, expected, length_max);
-      case 6: return array<std::uint32_t>([&] { return static_cast<std::uint32_t>(word()); }, expected, length_max);
-      case 7: return array<std::int64_t>([&] { return static_cast<std::int64_t>(~word()); }, expected, length_max);
-      case 8: return array<std::uint64_t>([&] { return chance(3) ? ~word() : word(); }, expected, length_max);
-      case 9: return array<double>([&] { return real(); }, expected, length_max);
-      case 10: return flags(expected, length_max);
-      case 11: return text_array(expected, length_max);
+      case 5:
+        return array<std::int32_t>([&] { return static_cast<std::int32_t>(word()); }, expected, length_max);
+      case 6:
+        return array<std::uint32_t>([&] { return static_cast<std::uint32_t>(word()); }, expected, length_max);
+      case 7:
+        return array<std::int64_t>([&] { return static_cast<std::int64_t>(~word()); }, expected, length_max);
+      case 8:
+        return array<std::uint64_t>([&] { return chance(3) ? ~word() : word(); }, expected, length_max);
+      case 9:
+        return array<double>([&] { return real(); }, expected, length_max);
+      case 10:
+        return flags(expected, length_max);
+      case 11:
+        return text_array(expected, length_max);
       default: {
         const std::string& chosen = text();
         expect_text(expected, chosen, length_max);
@@ -158,7 +189,9 @@ class RandomValues {
     }
   }
   template <class T>
-  void put_limited(pb::common::v1::AnyValue& expected, T value, std::size_t) { put(expected, value); }
+  void put_limited(pb::common::v1::AnyValue& expected, T value, std::size_t) {
+    put(expected, value);
+  }
 
   template <class T>
   otlp::AttributeValue scalar(T value, pb::common::v1::AnyValue& expected, std::size_t length_max) {
@@ -198,7 +231,8 @@ class RandomValues {
     while (count-- > 0) text += static_cast<char>(random_());
   }
   void append_code_points(std::string& text, std::uint64_t count) {
-    constexpr const char* points[] = {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "a", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"};
+    constexpr const char* points[] = {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+                                      "a",        "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"};
     while (count-- > 0) text += points[below(6)];
   }
 

@@ -1,9 +1,8 @@
 // Whole export requests: framing of records under contexts, splitting in two, counting and visiting, judged by the
 // official protobuf classes.
-#include <gtest/gtest.h>
-
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
 #include <opentelemetry/proto/collector/logs/v1/logs_service.pb.h>
 #include <opentelemetry/proto/collector/metrics/v1/metrics_service.pb.h>
 #include <opentelemetry/proto/collector/trace/v1/trace_service.pb.h>
@@ -182,7 +181,8 @@ void check_halves(model::Signal signal, const std::vector<std::byte>& whole, Ite
 }
 
 TEST(RequestConformance, HalvesOfTracesHoldTheSameItems) {
-  for (const std::vector<int>& runs : std::vector<std::vector<int>>{{}, {1}, {2}, {1, 1}, {5, 1, 1, 7}, {1, 200}, {3, 3, 3}}) {
+  for (const std::vector<int>& runs :
+       std::vector<std::vector<int>>{{}, {1}, {2}, {1, 1}, {5, 1, 1, 7}, {1, 200}, {3, 3, 3}}) {
     check_halves<TracesRequest>(model::Signal::traces, traces_request(runs), span_names);
   }
 }

@@ -50,11 +50,21 @@ class Harness {
     const std::string name = "t" + std::to_string(tally_.trials++);
     oracles_.push_back(std::make_unique<OracleFile>(directory_ / name + ".oracle"));
     OracleFile& oracle = *oracles_.back();
-    std::vector<std::string> command{std::string(ARCA_CRASH_PROGRAMS) + "/crash_writer", "--state", state(),
-                                     "--endpoint", sink_.endpoint(), "--oracle", directory_ / name + ".oracle",
-                                     "--name", name, "--threads", std::to_string(trial.threads),
-                                     "--children", std::to_string(trial.children),
-                                     "--pause-every", std::to_string(trial.pause_every)};
+    std::vector<std::string> command{std::string(ARCA_CRASH_PROGRAMS) + "/crash_writer",
+                                     "--state",
+                                     state(),
+                                     "--endpoint",
+                                     sink_.endpoint(),
+                                     "--oracle",
+                                     directory_ / name + ".oracle",
+                                     "--name",
+                                     name,
+                                     "--threads",
+                                     std::to_string(trial.threads),
+                                     "--children",
+                                     std::to_string(trial.children),
+                                     "--pause-every",
+                                     std::to_string(trial.pause_every)};
     if (trial.records != UINT64_MAX) command.insert(command.end(), {"--records", std::to_string(trial.records)});
     if (!trial.point.empty()) {
       command.insert(command.end(), {"--point", trial.point, "--nth", std::to_string(trial.nth)});
@@ -88,8 +98,8 @@ class Harness {
 
   // Runs `arca recover` until it says that nothing is left.
   void recover() {
-    const auto done = support::run_command({ARCA_PROGRAM, "recover", "--state", state(), "--endpoint",
-                                            "http://" + sink_.endpoint()});
+    const auto done =
+        support::run_command({ARCA_PROGRAM, "recover", "--state", state(), "--endpoint", "http://" + sink_.endpoint()});
     EXPECT_TRUE(done) << done.error().message();
   }
 
@@ -115,10 +125,12 @@ class Harness {
         const std::string stream = trial.name + "." + std::to_string(s);
         nlohmann::json seen;
         // A forked child may outlive the writer by a moment and deliver its own records.
-        support::wait_until([&] {
-          seen = sink_.stream(is_log ? "logs" : "traces", stream, accepted);
-          return seen["missing_count"].get<std::uint64_t>() == 0;
-        }, std::chrono::seconds(trial.children != 0 ? 10 : 1));
+        support::wait_until(
+            [&] {
+              seen = sink_.stream(is_log ? "logs" : "traces", stream, accepted);
+              return seen["missing_count"].get<std::uint64_t>() == 0;
+            },
+            std::chrono::seconds(trial.children != 0 ? 10 : 1));
         tally_.accepted += accepted;
         tally_.duplicates += seen["duplicates"].get<std::uint64_t>();
         if (accepted == 0) continue;
@@ -131,11 +143,12 @@ class Harness {
         EXPECT_LE(count, accepted + 1) << trial.name << "." << s;
       }
     }
-    std::printf("trials %llu, died at a named point %llu, accepted %llu, missing %llu, duplicates %llu, "
-                "committed but not promised %llu, chunks that came twice %llu\n",
-                to_ull(tally_.trials), to_ull(tally_.killed_at_point), to_ull(tally_.accepted), to_ull(tally_.missing),
-                to_ull(tally_.duplicates), to_ull(tally_.unpromised),
-                to_ull(sink_.report()["chunks"]["duplicates"].get<std::uint64_t>()));
+    std::printf(
+        "trials %llu, died at a named point %llu, accepted %llu, missing %llu, duplicates %llu, "
+        "committed but not promised %llu, chunks that came twice %llu\n",
+        to_ull(tally_.trials), to_ull(tally_.killed_at_point), to_ull(tally_.accepted), to_ull(tally_.missing),
+        to_ull(tally_.duplicates), to_ull(tally_.unpromised),
+        to_ull(sink_.report()["chunks"]["duplicates"].get<std::uint64_t>()));
     return tally_;
   }
 

@@ -50,7 +50,8 @@ TEST(Kill, WhileTheCollectorIsAwayLosesNothing) {
 }
 
 TEST(Kill, WhileTheCollectorFlapsLosesNothing) {
-  Harness harness({"--schedule", "0s ok; 300ms refuse; 600ms grpc unavailable ratio=0.7; 900ms close ratio=0.5; 1200ms repeat"});
+  Harness harness(
+      {"--schedule", "0s ok; 300ms refuse; 600ms grpc unavailable ratio=0.7; 900ms close ratio=0.5; 1200ms repeat"});
   for (std::uint64_t i = 0; i < trial_count(40); ++i) harness.run({});
   harness.sink().behave("ok");
   harness.recover();

@@ -20,8 +20,9 @@ class SinkProcess {
  public:
   SinkProcess(const std::string& directory, std::vector<std::string> options = {}) {
     const std::string ready = directory + "/sink.ready";
-    std::vector<std::string> command{ARCA_PROGRAM, "sink", "--grpc-port", "0", "--http-port", "0", "--control-port", "0",
-                                     "--track", "sequences", "--quiet", "--ready-file", ready};
+    std::vector<std::string> command{ARCA_PROGRAM, "sink",           "--grpc-port", "0",       "--http-port",
+                                     "0",          "--control-port", "0",           "--track", "sequences",
+                                     "--quiet",    "--ready-file",   ready};
     command.insert(command.end(), options.begin(), options.end());
     support::ProcessOptions process_options;
     process_options.output_path = directory + "/sink.log";
@@ -52,8 +53,8 @@ class SinkProcess {
   nlohmann::json report() { return get("/report"); }
   // What of 0 .. count - 1 is missing of a stream, and what came twice.
   nlohmann::json stream(const std::string& signal, const std::string& name, std::uint64_t count) {
-    return get("/stream?signal=" + signal + "&stream=" + name + "&from=0&to=" +
-               std::to_string(count == 0 ? 0 : count - 1));
+    return get("/stream?signal=" + signal + "&stream=" + name +
+               "&from=0&to=" + std::to_string(count == 0 ? 0 : count - 1));
   }
 
  private:

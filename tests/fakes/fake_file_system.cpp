@@ -132,7 +132,8 @@ Result<std::vector<std::string>> FakeFileSystem::list(const std::string& directo
   std::set<std::string> names;
   const std::string prefix = directory + "/";
   const auto add = [&](const std::string& path) {
-    if (path.starts_with(prefix)) names.insert(path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size()));
+    if (path.starts_with(prefix))
+      names.insert(path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size()));
   };
   for (const auto& [path, node] : files_) add(path);
   for (const std::string& path : directories_) add(path);
@@ -237,7 +238,8 @@ void FakeFileSystem::restart() {
   die_at_ = 0;
 }
 
-// Each name is that of the last directory sync; each file has its synced bytes and, sector by sector, perhaps newer ones.
+// Each name is that of the last directory sync; each file has its synced bytes and, sector by sector, perhaps newer
+// ones.
 void FakeFileSystem::lose_power(std::uint64_t seed) {
   const std::scoped_lock lock(mutex_);
   os::SeededRandom random(seed);

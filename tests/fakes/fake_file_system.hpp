@@ -33,10 +33,10 @@ class FakeFileSystem final : public os::FileSystem {
   bool exists(const std::string& path) noexcept override;
 
   // --- faults ---
-  void set_capacity(std::uint64_t bytes);             // reserved and written bytes of all files
+  void set_capacity(std::uint64_t bytes);  // reserved and written bytes of all files
   // Fails every operation for which `fails` says so, with `code`.
   void fail_when(std::function<bool(Operation, const std::string& path)> fails, ErrorCode code = ErrorCode::io);
-  void heal();                                        // no more failures
+  void heal();  // no more failures
   // The process dies in the n-th changing operation from now (from 1): a write is half done, and everything that
   // follows fails until restart(). 0: never.
   void die_at_operation(std::uint64_t n);

@@ -8,7 +8,6 @@
 #include "journal/segment_reader.hpp"
 #include "journal_fixture.hpp"
 
-
 namespace arca::journal {
 namespace {
 

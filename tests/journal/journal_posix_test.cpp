@@ -45,7 +45,8 @@ TEST_F(JournalPosixTest, AForkedChildLeavesItsParentsJournalAlone) {
   append(1);
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool is_refused = !journal_->append(chunk_of(2)) && !journal_->claim(model::SignalSet::all(), clock_.steady_now());
+    const bool is_refused =
+        !journal_->append(chunk_of(2)) && !journal_->claim(model::SignalSet::all(), clock_.steady_now());
     journal_.reset();
     ::_exit(is_refused ? 0 : 1);
   }

@@ -92,8 +92,8 @@ TEST_F(WriterDirectoryTest, WhatCouldNotBeReadSurvivesTheFinish) {
   std::filesystem::create_directories(writer->journal_path());
   std::ofstream(writer->journal_path() + "/0000000000000009.segment") << "not ours, but somebody's";
   ASSERT_TRUE(writer->finish(totals_of(1)));
-  EXPECT_TRUE(std::filesystem::exists(state_ + "/damaged/" + model::to_string(writer->id()) +
-                                      "/0000000000000009.segment"));
+  EXPECT_TRUE(
+      std::filesystem::exists(state_ + "/damaged/" + model::to_string(writer->id()) + "/0000000000000009.segment"));
 }
 
 TEST_F(WriterDirectoryTest, ADamagedLedgerEntryIsCountedAndHidesNoOther) {

@@ -167,10 +167,7 @@ TEST_F(OsTest, SubscribersAreCalledBackwardsBeforeAForkAndForwardsAfterIt) {
   const Subscriber first(calls, 1);
   const Subscriber second(calls, 2);
   const std::uint64_t before = fork_generation();
-  EXPECT_EQ(in_child([&] {
-              return calls == std::vector{2, 1, 21, 22} && fork_generation() == before + 1 ? 0 : 1;
-            }),
-            0);
+  EXPECT_EQ(in_child([&] { return calls == std::vector{2, 1, 21, 22} && fork_generation() == before + 1 ? 0 : 1; }), 0);
   EXPECT_THAT(calls, ElementsAre(2, 1, 11, 12));
   EXPECT_EQ(fork_generation(), before);
 }

@@ -38,7 +38,8 @@ std::string partial_success(std::int64_t rejected, const std::string& text) {
   return message(1, number(1, rejected) + message(2, text));
 }
 
-otlp::Answer grpc(int status, std::string_view text = "", const std::string& details = "", const std::string& body = "") {
+otlp::Answer grpc(int status, std::string_view text = "", const std::string& details = "",
+                  const std::string& body = "") {
   return otlp::read_grpc_answer(id, Signal::traces, status, text, base::as_bytes(details), base::as_bytes(body));
 }
 otlp::Answer http(int status, std::optional<base::Duration> wait = {}, const std::string& body = "") {
@@ -48,7 +49,7 @@ otlp::Answer http(int status, std::optional<base::Duration> wait = {}, const std
 TEST(ExportResponse, GrpcStatusesAreRetriedExactlyAsTheTableSays) {
   const std::set<int> retryable{1, 4, 10, 11, 14, 15};
   for (int status = -1; status <= 20; ++status) {
-    const Verdict expected = status == 0                    ? Verdict::delivered
+    const Verdict expected = status == 0                  ? Verdict::delivered
                              : retryable.contains(status) ? Verdict::retry
                                                           : Verdict::rejected;
     EXPECT_EQ(grpc(status).ack.verdict, expected) << status;
@@ -148,7 +149,8 @@ TEST(ExportResponse, RubbishAlwaysGetsAVerdict) {
   for (int i = 0; i < 20'000; ++i) {
     std::string bytes = seeds[random() % 3];
     for (unsigned j = random() % 8; j > 0; --j) bytes += static_cast<char>(random());
-    for (unsigned j = random() % 4; j > 0 && !bytes.empty(); --j) bytes[random() % bytes.size()] = static_cast<char>(random());
+    for (unsigned j = random() % 4; j > 0 && !bytes.empty(); --j)
+      bytes[random() % bytes.size()] = static_cast<char>(random());
     bytes.resize(bytes.empty() ? 0 : random() % (bytes.size() + 1));
     EXPECT_EQ(grpc(0, bytes, bytes, bytes).ack.verdict, Verdict::delivered);
     EXPECT_EQ(grpc(14, bytes, bytes, bytes).ack.verdict, Verdict::retry);

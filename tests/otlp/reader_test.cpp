@@ -179,7 +179,8 @@ TEST(Reader, RubbishNeverLeavesItsBytes) {
   std::mt19937 random(42);
   for (int i = 0; i < 20'000; ++i) {
     std::vector<std::byte> damaged = request;  // its own allocation, so that the sanitizer sees a step outside
-    for (unsigned j = random() % 4 + 1; j > 0; --j) damaged[random() % damaged.size()] = static_cast<std::byte>(random());
+    for (unsigned j = random() % 4 + 1; j > 0; --j)
+      damaged[random() % damaged.size()] = static_cast<std::byte>(random());
     damaged.resize(damaged.size() - random() % 3);
     damaged.shrink_to_fit();
     for (const Signal signal : model::all_signals) {

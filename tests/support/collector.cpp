@@ -80,8 +80,9 @@ Result<void> Collector::write_configuration() const {
   std::string protocols;
   const auto tls = tls_section(options_.tls);
   if (options_.grpc) {
-    const auto size = options_.max_request_mib == 0 ? std::string()
-                                                    : fmt::format(", max_recv_msg_size_mib: {}", options_.max_request_mib);
+    const auto size = options_.max_request_mib == 0
+                          ? std::string()
+                          : fmt::format(", max_recv_msg_size_mib: {}", options_.max_request_mib);
     protocols += fmt::format("      grpc: {{endpoint: \"127.0.0.1:{}\"{}{}}}\n", grpc_port_, size, tls);
   }
   if (options_.http) protocols += fmt::format("      http: {{endpoint: \"127.0.0.1:{}\"{}}}\n", http_port_, tls);
@@ -179,8 +180,8 @@ Result<Certificates> make_certificates(const std::string& directory) {
     command.insert(command.end(), more.begin(), more.end());
     return run_command(command);
   };
-  auto done = run(new_key, {"-x509", "-days", "2", "-subj", "/CN=Arca test authority", "-keyout", ca_key, "-out",
-                            made.ca_path});
+  auto done = run(new_key,
+                  {"-x509", "-days", "2", "-subj", "/CN=Arca test authority", "-keyout", ca_key, "-out", made.ca_path});
   const auto issue = [&](const std::string& name, const std::string& key_path, const std::string& certificate_path) {
     const auto request = directory + "/request.pem";
     if (done) done = run(new_key, {"-subj", "/CN=" + name, "-keyout", key_path, "-out", request});

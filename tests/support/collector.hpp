@@ -23,10 +23,10 @@ struct CollectorTls {
 struct CollectorOptions {
   bool grpc = true;
   bool http = true;
-  std::string directory{};     // for its configuration, log and output; empty: one of its own, removed at the end
+  std::string directory{};        // for its configuration, log and output; empty: one of its own, removed at the end
   unsigned memory_limit_mib = 0;  // of the memory limiter; 0: none. 1 is below what it needs, so it refuses everything
-  bool write_file = true;      // false: the nop exporter, for load
-  CollectorTls tls{};          // used when certificate_path is set
+  bool write_file = true;         // false: the nop exporter, for load
+  CollectorTls tls{};             // used when certificate_path is set
   unsigned max_request_mib = 0;   // of a gRPC message; 0: its default (4)
 };
 

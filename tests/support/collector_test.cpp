@@ -111,7 +111,9 @@ TEST(Collector, AsksForAClientCertificateWithMutualTls) {
 TEST(CollectorOutput, CountsALineThatWasCutAndReadsOnBehindIt) {
   const TemporaryDirectory directory;
   const auto path = directory.path() + "/output.json";
-  std::ofstream(path) << R"({"resourceSpans":[{"resou)" << "\n" << request_with_span("00000000000000f1") << "\n{";
+  std::ofstream(path) << R"({"resourceSpans":[{"resou)"
+                      << "\n"
+                      << request_with_span("00000000000000f1") << "\n{";
   CollectorOutput output(path);
   output.refresh();
   EXPECT_EQ(output.torn_line_count(), 1U);

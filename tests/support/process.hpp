@@ -1,5 +1,5 @@
-// A child process of a test: started with arguments and environment, signalled, waited for. Used by support::Collector, the
-// crash harness and the tests of the program. The child dies with the test, also when the test itself is killed.
+// A child process of a test: started with arguments and environment, signalled, waited for. Used by support::Collector,
+// the crash harness and the tests of the program. The child dies with the test, also when the test itself is killed.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// Waiting for something that another thread or process does: a condition and a deadline, never a fixed time. Used by all
-// tests that start processes.
+// Waiting for something that another thread or process does: a condition and a deadline, never a fixed time. Used by
+// all tests that start processes.
 #pragma once
 
 #include <chrono>

@@ -131,7 +131,8 @@ TEST(Config, YamlNamesTheLineOfAnUnknownKeyAndOfAWrongType) {
 
 TEST(Config, YamlTakesMapsAndLists) {
   const auto config = Config::from_yaml_text(
-      "resource_attributes: {a: b, c: d}\npropagators: [b3, baggage]\notlp: {headers: {tenant: blue}, timeout: 2s}\n", "x");
+      "resource_attributes: {a: b, c: d}\npropagators: [b3, baggage]\notlp: {headers: {tenant: blue}, timeout: 2s}\n",
+      "x");
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->resource_attributes->size(), 2U);
   EXPECT_EQ(config->propagators->front(), "b3");

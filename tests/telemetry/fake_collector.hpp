@@ -1,5 +1,5 @@
-// A Collector for the tests of this floor: takes OTLP/HTTP on a free loopback port, keeps what it was sent, parsed by the
-// official classes, and answers with whatever status the test wants.
+// A Collector for the tests of this floor: takes OTLP/HTTP on a free loopback port, keeps what it was sent, parsed by
+// the official classes, and answers with whatever status the test wants.
 #pragma once
 
 #include <httplib.h>

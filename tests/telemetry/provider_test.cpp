@@ -1,4 +1,6 @@
 // The laws of spans and log records, through the API and through the plug-ins, judged by the official protobuf classes.
+#include "opentelemetry/trace/provider.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -8,7 +10,6 @@
 #include "fake_collector.hpp"
 #include "opentelemetry/sdk/trace/processor.h"
 #include "opentelemetry/sdk/trace/tracer_provider.h"
-#include "opentelemetry/trace/provider.h"
 #include "support/temporary_directory.hpp"
 
 namespace arca::test {

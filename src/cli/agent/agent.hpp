@@ -29,7 +29,7 @@ inline constexpr const char* scope_name = "arca.agent";
 struct AgentParts {
   os::FileSystem& file_system;
   os::Clock& clock;
-  std::string state_directory;  // positions of followed files are kept in it
+  std::string state_directory;                         // positions of followed files are kept in it
   std::function<std::uint64_t()> refused_log_records;  // of the front door; may be empty
   std::function<void(std::string_view)> say;           // tells people; thread-safe
 };

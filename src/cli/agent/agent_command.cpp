@@ -43,16 +43,21 @@ class AgentCommand final : public Command {
 
   void add_options(CLI::App& app) override {
     app.add_option("-c,--config", config_path_, "YAML configuration")->type_name("FILE");
-    app.add_option("--log", logs_, "Follows files that match this shell pattern; may be repeated")->type_name("PATTERN");
+    app.add_option("--log", logs_, "Follows files that match this shell pattern; may be repeated")
+        ->type_name("PATTERN");
     app.add_option("--probe", probes_, "Asks this URL; may be repeated")->type_name("URL");
     app.add_option("--process", processes_, "Reports processes of this name; may be repeated")->type_name("NAME");
     app.add_option("--top", top_, "Reports so many of the busiest processes")
-        ->type_name("COUNT")->check(CLI::Range(0, 256));
+        ->type_name("COUNT")
+        ->check(CLI::Range(0, 256));
     app.add_option("--interval", interval_, "Time between two scrapes and two probes")
-        ->type_name("TIME")->check(CLI::Validator(check_duration, ""));
+        ->type_name("TIME")
+        ->check(CLI::Validator(check_duration, ""));
     app.add_option("--proc", proc_root_, "Where /proc of the host to watch is mounted")->type_name("DIRECTORY");
-    app.add_option("--state", state_directory_, "Where positions and undelivered telemetry are kept "
-                                                    "(ARCA_STATE_DIRECTORY)")->type_name("DIRECTORY");
+    app.add_option("--state", state_directory_,
+                   "Where positions and undelivered telemetry are kept "
+                   "(ARCA_STATE_DIRECTORY)")
+        ->type_name("DIRECTORY");
     app.add_flag("--from-beginning", from_beginning_, "--log reads files from their beginning at the very first start");
     app.add_flag("--once", once_, "Does everything once, delivers, and ends");
     app.add_flag("--check", check_, "Checks the configuration and ends");
@@ -165,9 +170,9 @@ class AgentCommand final : public Command {
   }
 
   static std::string describe(const AgentConfig& config) {
-    return std::string(config.host ? "the host, " : "") +
-           std::to_string(config.processes.size()) + " process selectors, top " + std::to_string(config.processes_top) +
-           ", " + std::to_string(config.logs.size()) + " log patterns, " + std::to_string(config.probes.size()) +
+    return std::string(config.host ? "the host, " : "") + std::to_string(config.processes.size()) +
+           " process selectors, top " + std::to_string(config.processes_top) + ", " +
+           std::to_string(config.logs.size()) + " log patterns, " + std::to_string(config.probes.size()) +
            " probes; a scrape every " + format_duration(config.scrape_interval);
   }
 

@@ -51,15 +51,14 @@ Result<void> read_log_file(const YamlReader& reader, const YAML::Node& item, Age
 
 Result<void> read_probe(const YamlReader& reader, const YAML::Node& item, AgentConfig& config) {
   ProbeConfig probe;
-  auto read = reader.read_mapping(
-      item, "probes[]",
-      {{"name", reader.text(probe.name)},
-       {"url", reader.text(probe.url)},
-       {"method", reader.one_of(probe.method, {"GET", "HEAD", "OPTIONS", "POST"})},
-       {"interval", reader.duration(probe.interval, milliseconds(100), hours(24))},
-       {"timeout", reader.duration(probe.timeout, milliseconds(10), seconds(300))},
-       {"ca_file", reader.text(probe.ca_file)},
-       {"headers", reader.pairs(probe.headers)}});
+  auto read = reader.read_mapping(item, "probes[]",
+                                  {{"name", reader.text(probe.name)},
+                                   {"url", reader.text(probe.url)},
+                                   {"method", reader.one_of(probe.method, {"GET", "HEAD", "OPTIONS", "POST"})},
+                                   {"interval", reader.duration(probe.interval, milliseconds(100), hours(24))},
+                                   {"timeout", reader.duration(probe.timeout, milliseconds(10), seconds(300))},
+                                   {"ca_file", reader.text(probe.ca_file)},
+                                   {"headers", reader.pairs(probe.headers)}});
   if (!read) return read;
   if (probe.url.empty()) return reader.refuse(item, "probes[] needs a url");
   config.probes.push_back(std::move(probe));
@@ -90,13 +89,13 @@ Result<void> read_logs(const YamlReader& reader, const YAML::Node& node, AgentCo
     return reader.read_list(list, key, log_sources_max,
                             [&](const YAML::Node& item) { return read_log_file(reader, item, config); });
   };
-  return reader.read_mapping(node, "logs",
-                             {{"poll_interval", reader.duration(config.poll_interval, milliseconds(10), seconds(60))},
-                              {"partial_timeout",
-                               reader.duration(config.partial_timeout, milliseconds(10), seconds(3600))},
-                              {"files_max", reader.number(config.files_max, 1, 4096)},
-                              {"record_bytes_max", reader.number(config.record_bytes_max, 256, 1 << 20)},
-                              {"files", files}});
+  return reader.read_mapping(
+      node, "logs",
+      {{"poll_interval", reader.duration(config.poll_interval, milliseconds(10), seconds(60))},
+       {"partial_timeout", reader.duration(config.partial_timeout, milliseconds(10), seconds(3600))},
+       {"files_max", reader.number(config.files_max, 1, 4096)},
+       {"record_bytes_max", reader.number(config.record_bytes_max, 256, 1 << 20)},
+       {"files", files}});
 }
 
 Result<void> check_regex(const std::string& what, const std::string& pattern) {
@@ -116,20 +115,21 @@ Result<AgentConfig> parse_agent_config(std::string_view yaml, const std::string&
   try {
     const YAML::Node document = YAML::Load(std::string(yaml));
     const auto section = [&](auto read) {
-      return [&reader, &config, read](const YAML::Node& node, const std::string&) { return read(reader, node, config); };
+      return
+          [&reader, &config, read](const YAML::Node& node, const std::string&) { return read(reader, node, config); };
     };
     const auto probes = [&](const YAML::Node& list, const std::string& key) {
       return reader.read_list(list, key, probes_max,
                               [&](const YAML::Node& item) { return read_probe(reader, item, config); });
     };
-    const auto read = reader.read_mapping(
-        document, "",
-        {{"service_name", reader.text(config.service_name)},
-         {"drain_timeout", reader.duration(config.drain_timeout, milliseconds(100), seconds(300))},
-         {"host", section(read_host)},
-         {"processes", section(read_processes)},
-         {"logs", section(read_logs)},
-         {"probes", probes}});
+    const auto read =
+        reader.read_mapping(document, "",
+                            {{"service_name", reader.text(config.service_name)},
+                             {"drain_timeout", reader.duration(config.drain_timeout, milliseconds(100), seconds(300))},
+                             {"host", section(read_host)},
+                             {"processes", section(read_processes)},
+                             {"logs", section(read_logs)},
+                             {"probes", probes}});
     if (!read) return failure(read.error());
   } catch (const YAML::Exception& error) {
     const std::string place = error.mark.line >= 0 ? ":" + std::to_string(error.mark.line + 1) : "";
@@ -162,7 +162,8 @@ Result<void> check_agent_config(const AgentConfig& config) {
     if (auto url = parse_http_url(probe.url); !url) return failure(url.error().with_context("probes[].url"));
   if (!config.host && config.processes.empty() && config.processes_top == 0 && config.logs.empty() &&
       config.probes.empty()) {
-    return failure(ErrorCode::invalid_config, "nothing to watch: host, processes, logs and probes are all off or empty");
+    return failure(ErrorCode::invalid_config,
+                   "nothing to watch: host, processes, logs and probes are all off or empty");
   }
   return {};
 }

@@ -14,8 +14,10 @@ const CommandText& agent_text() {
       "127.0.0.1:4317. While the Collector is away everything is kept on this host and delivered later.\n\n"
       "Log files are followed through rotation by rename, copytruncate and removal; a file that does not exist yet is "
       "read from its beginning when it appears. The positions are remembered in the state directory after the "
-      "records were accepted, so a restart leaves nothing out and repeats at most the last second. Time and severity are "
-      "recognised in ISO 8601, syslog (RFC 3164 and 5424), access logs, klog, epoch times and JSON lines; a trace id in the "
+      "records were accepted, so a restart leaves nothing out and repeats at most the last second. Time and severity "
+      "are "
+      "recognised in ISO 8601, syslog (RFC 3164 and 5424), access logs, klog, epoch times and JSON lines; a trace id "
+      "in the "
       "line correlates the record. What is not recognised stays in the body; nothing is cut away.\n\n"
       "Without --config and without flags it watches the host only. Flags add to what the configuration says. The "
       "configuration is YAML; examples/agent.yaml shows every key with its default, and an unknown key is refused "
@@ -27,7 +29,8 @@ const CommandText& agent_text() {
       "  logs           poll_interval, partial_timeout, files_max, record_bytes_max,\n"
       "                 files: a list of path (a shell pattern), start_at, first_line, attributes\n"
       "  probes         a list of name, url, method, interval, timeout, ca_file, headers\n\n"
-      "SIGHUP reads the configuration again; one that is not valid is refused and the old one stays. SIGTERM and SIGINT "
+      "SIGHUP reads the configuration again; one that is not valid is refused and the old one stays. SIGTERM and "
+      "SIGINT "
       "stop: unfinished lines are handed on, positions remembered, and delivery tried until drain_timeout; what is "
       "left then is kept for the next start. A second signal ends it at once.",
       {{"Watches the host and sends to a Collector on this host", "arca agent"},

@@ -54,8 +54,8 @@ LogFollowerOptions follower_options(const AgentConfig& config) {
   options.record_bytes_max = static_cast<std::size_t>(config.record_bytes_max);
   options.partial_timeout = config.partial_timeout;
   // A pattern costs a walk through a directory; looking at ten times the poll interval keeps that small.
-  options.discover_interval = std::clamp<base::Duration>(config.poll_interval * 4, std::chrono::milliseconds(100),
-                                                         std::chrono::seconds(5));
+  options.discover_interval =
+      std::clamp<base::Duration>(config.poll_interval * 4, std::chrono::milliseconds(100), std::chrono::seconds(5));
   return options;
 }
 
@@ -137,7 +137,8 @@ void LogTail::report() {
   if (now.records != told_.records) records_->Add(now.records - told_.records);
   if (now.bytes != told_.bytes) bytes_->Add(now.bytes - told_.bytes);
   if (now.refusals != told_.refusals) refusals_->Add(now.refusals - told_.refusals);
-  if (now.files != told_.files) files_->Add(static_cast<std::int64_t>(now.files) - static_cast<std::int64_t>(told_.files));
+  if (now.files != told_.files)
+    files_->Add(static_cast<std::int64_t>(now.files) - static_cast<std::int64_t>(told_.files));
   told_ = now;
   for (const std::string& warning : follower_.take_warnings())
     if (say_) say_(warning);
@@ -145,7 +146,9 @@ void LogTail::report() {
 
 ProbeRunner::ProbeRunner(const AgentConfig& config, os::Clock& clock) : clock_(clock) {
   const DurationHistogram duration(
-      meter()->CreateDoubleHistogram("http.client.request.duration", "Duration of HTTP client requests", "s").release());
+      meter()
+          ->CreateDoubleHistogram("http.client.request.duration", "Duration of HTTP client requests", "s")
+          .release());
   auto due = clock_.steady_now();
   for (const ProbeConfig& probe : config.probes) {
     const auto url = parse_http_url(probe.url);

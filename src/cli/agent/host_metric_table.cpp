@@ -13,11 +13,10 @@ namespace nostd = opentelemetry::nostd;
 nostd::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 
 using CpuColumn = std::pair<const char*, std::uint64_t procfs::CpuTimes::*>;
-constexpr CpuColumn cpu_columns[] = {
-    {"user", &procfs::CpuTimes::user},     {"nice", &procfs::CpuTimes::nice},
-    {"system", &procfs::CpuTimes::system}, {"idle", &procfs::CpuTimes::idle},
-    {"iowait", &procfs::CpuTimes::iowait}, {"interrupt", &procfs::CpuTimes::interrupt},
-    {"steal", &procfs::CpuTimes::steal}};
+constexpr CpuColumn cpu_columns[] = {{"user", &procfs::CpuTimes::user},     {"nice", &procfs::CpuTimes::nice},
+                                     {"system", &procfs::CpuTimes::system}, {"idle", &procfs::CpuTimes::idle},
+                                     {"iowait", &procfs::CpuTimes::iowait}, {"interrupt", &procfs::CpuTimes::interrupt},
+                                     {"steal", &procfs::CpuTimes::steal}};
 
 void observe_cpu_time(const HostSnapshot& host, Observer& observer) {
   if (!host.stat) return;
@@ -74,7 +73,7 @@ void observe_memory_utilization(const HostSnapshot& host, Observer& observer) {
   });
 }
 
-template <std::uint64_t procfs::Memory::* column>
+template <std::uint64_t procfs::Memory::*column>
 void observe_memory(const HostSnapshot& host, Observer& observer) {
   if (host.memory) observer.count(host.memory.value().*column, {});
 }
@@ -110,7 +109,7 @@ void observe_paging_operations(const HostSnapshot& host, Observer& observer) {
   observer.count(host.paging->pages_out, {{"system.paging.direction", "out"}, {"system.paging.fault.type", "major"}});
 }
 
-template <std::uint64_t procfs::Disk::* read, std::uint64_t procfs::Disk::* write>
+template <std::uint64_t procfs::Disk::*read, std::uint64_t procfs::Disk::*write>
 void observe_disk(const HostSnapshot& host, Observer& observer) {
   for (const procfs::Disk& disk : host.disks) {
     observer.count(disk.*read, {{"system.device", view(disk.name)}, {"disk.io.direction", "read"}});
@@ -132,7 +131,7 @@ void observe_disk_operation_time(const HostSnapshot& host, Observer& observer) {
 }
 
 // The conventions call the interface network.interface.name, but system.device for packet counts.
-template <std::uint64_t procfs::NetworkInterface::* received, std::uint64_t procfs::NetworkInterface::* sent>
+template <std::uint64_t procfs::NetworkInterface::*received, std::uint64_t procfs::NetworkInterface::*sent>
 void observe_network(const HostSnapshot& host, Observer& observer, const char* name_key) {
   for (const procfs::NetworkInterface& one : host.interfaces) {
     observer.count(one.*received, {{name_key, view(one.name)}, {"network.io.direction", "receive"}});
@@ -239,8 +238,7 @@ constexpr MetricDescription table[] = {
      observe_filesystem_usage},
     {"system.filesystem.utilization", "1", "Share of the space of filesystems by state", Kind::gauge, false,
      observe_filesystem_utilization},
-    {"system.filesystem.limit", "By", "Capacity of filesystems", Kind::up_down_counter, true,
-     observe_filesystem_limit},
+    {"system.filesystem.limit", "By", "Capacity of filesystems", Kind::up_down_counter, true, observe_filesystem_limit},
     {"system.network.io", "By", "Bytes transmitted and received", Kind::counter, true, observe_network_io},
     {"system.network.packet.count", "{packet}", "Packets transferred", Kind::counter, true, observe_network_packets},
     {"system.network.packet.dropped", "{packet}", "Packets dropped without an error", Kind::counter, true,

@@ -61,8 +61,8 @@ class HostMetrics {
   void add(opentelemetry::metrics::Meter& meter, std::span<const MetricDescription> table);
 
   std::mutex mutex_;
-  std::shared_ptr<const HostSnapshot> snapshot_;             // protected by mutex_
-  std::vector<std::unique_ptr<Instrument>> instruments_;     // constant after construction
+  std::shared_ptr<const HostSnapshot> snapshot_;          // protected by mutex_
+  std::vector<std::unique_ptr<Instrument>> instruments_;  // constant after construction
 };
 
 }  // namespace arca::cli::agent

@@ -13,12 +13,12 @@
 namespace arca::cli::agent {
 namespace {
 
-constexpr std::size_t pids_max = 32768;        // looked at in one scrape
-constexpr std::size_t descriptors_max = 65536; // counted for one process
+constexpr std::size_t pids_max = 32768;          // looked at in one scrape
+constexpr std::size_t descriptors_max = 65536;   // counted for one process
 constexpr std::size_t cmdline_bytes_max = 2048;  // std::regex recurses once per character
 
 // Filesystems that hold somebody's data on this host. Others (network ones) may hang the caller for minutes.
-constexpr std::array<std::string_view, 9> local_types = {"ext2", "ext3", "ext4",  "xfs", "btrfs",
+constexpr std::array<std::string_view, 9> local_types = {"ext2", "ext3", "ext4", "xfs",    "btrfs",
                                                          "zfs",  "f2fs", "vfat", "overlay"};
 
 }  // namespace

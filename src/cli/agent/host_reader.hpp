@@ -22,8 +22,8 @@ struct Filesystem {
 struct Process {
   procfs::ProcessStat stat;
   std::optional<procfs::ContextSwitches> switches;
-  std::optional<procfs::ProcessIo> io;              // readable by the owner and root only
-  std::optional<std::uint64_t> descriptor_count;    // likewise
+  std::optional<procfs::ProcessIo> io;            // readable by the owner and root only
+  std::optional<std::uint64_t> descriptor_count;  // likewise
 };
 
 // What one scrape saw. Parts that could not be read are empty; `unreadable` names them.
@@ -53,8 +53,8 @@ struct HostReaderOptions {
   std::string proc_root = "/proc";
   bool read_host = true;
   std::vector<ProcessSelector> selectors;
-  std::size_t top_count = 0;        // besides the selected: those with the most CPU time since the last scrape
-  std::size_t processes_max = 32;   // reported at once, selected and top together
+  std::size_t top_count = 0;       // besides the selected: those with the most CPU time since the last scrape
+  std::size_t processes_max = 32;  // reported at once, selected and top together
 };
 
 // Not thread-safe: one scrape at a time.

@@ -20,16 +20,26 @@ constexpr std::uint64_t body_bytes_max = 4 << 20;  // read of an answer; enough 
 
 const char* error_type_of(httplib::Error error) {
   switch (error) {
-    case httplib::Error::Connection: return "connection";
-    case httplib::Error::BindIPAddress: return "connection";
-    case httplib::Error::Read: return "read";
-    case httplib::Error::Write: return "write";
-    case httplib::Error::Canceled: return "canceled";
-    case httplib::Error::SSLConnection: return "tls";
-    case httplib::Error::SSLLoadingCerts: return "ca_file";
-    case httplib::Error::SSLServerVerification: return "certificate";
-    case httplib::Error::ConnectionTimeout: return "timeout";
-    default: return "_OTHER";
+    case httplib::Error::Connection:
+      return "connection";
+    case httplib::Error::BindIPAddress:
+      return "connection";
+    case httplib::Error::Read:
+      return "read";
+    case httplib::Error::Write:
+      return "write";
+    case httplib::Error::Canceled:
+      return "canceled";
+    case httplib::Error::SSLConnection:
+      return "tls";
+    case httplib::Error::SSLLoadingCerts:
+      return "ca_file";
+    case httplib::Error::SSLServerVerification:
+      return "certificate";
+    case httplib::Error::ConnectionTimeout:
+      return "timeout";
+    default:
+      return "_OTHER";
   }
 }
 
@@ -97,7 +107,8 @@ ProbeOutcome HttpProbe::request(api::trace::Span& span) {
   bool late = false, long_enough = false;
   request.response_handler = [&](const httplib::Response& response) {
     outcome.status = response.status;
-    if (response.version.starts_with("HTTP/")) span.SetAttribute("network.protocol.version", response.version.substr(5));
+    if (response.version.starts_with("HTTP/"))
+      span.SetAttribute("network.protocol.version", response.version.substr(5));
     return true;
   };
   request.content_receiver = [&](const char*, std::size_t bytes, std::uint64_t offset, std::uint64_t) {

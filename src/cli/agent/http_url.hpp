@@ -12,7 +12,7 @@ struct HttpUrl {
   std::string scheme;  // http, https
   std::string host;    // without the brackets of an IPv6 address
   std::uint16_t port = 0;
-  std::string target;      // path and query, at least "/"
+  std::string target;  // path and query, at least "/"
   std::string full;    // as given; it carries no credentials
 };
 

@@ -18,7 +18,7 @@ struct SplitRecord {
 };
 
 struct SplitterOptions {
-  std::size_t record_bytes_max = 64 * 1024;  // a longer one is handed on in pieces
+  std::size_t record_bytes_max = 64 * 1024;      // a longer one is handed on in pieces
   std::shared_ptr<const std::regex> first_line;  // null: every line is a record
 };
 
@@ -42,10 +42,10 @@ class LineSplitter {
   void emit(std::string text, std::uint64_t end_offset, std::vector<SplitRecord>& records) const;
 
   const SplitterOptions options_;
-  std::string record_;                 // complete lines of the open multi-line record
+  std::string record_;  // complete lines of the open multi-line record
   std::uint64_t record_end_ = 0;
-  std::string line_;                   // the open line
-  std::uint64_t read_offset_ = 0;      // behind the last byte taken
+  std::string line_;               // the open line
+  std::uint64_t read_offset_ = 0;  // behind the last byte taken
 };
 
 }  // namespace arca::cli::agent

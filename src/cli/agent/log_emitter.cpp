@@ -13,8 +13,8 @@ using api::nostd::string_view;
 string_view view(const std::string& text) { return {text.data(), text.size()}; }
 
 std::chrono::seconds local_offset(base::WallTime now) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
   std::tm local = {};
   return ::localtime_r(&seconds, &local) != nullptr ? std::chrono::seconds(local.tm_gmtoff) : std::chrono::seconds(0);
 }

@@ -129,8 +129,8 @@ void LogFollower::follow(const std::string& path, const LogSource& source, const
 void LogFollower::finish_rotated(const LogSource& source, const std::set<FileIdentity>& present) {
   for (const auto& [identity, position] : remembered_) {
     const auto paths = expand_pattern(source.pattern, options_.files_max * 4);
-    const bool belongs = std::find(paths.begin(), paths.end(), position.path) != paths.end() ||
-                         source.pattern == position.path;
+    const bool belongs =
+        std::find(paths.begin(), paths.end(), position.path) != paths.end() || source.pattern == position.path;
     if (!belongs || present.contains(identity) || files_.contains(identity)) continue;
     const std::size_t slash = position.path.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : position.path.substr(0, slash + 1);

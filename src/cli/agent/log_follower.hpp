@@ -24,8 +24,8 @@
 namespace arca::cli::agent {
 
 struct LogSource {
-  std::string pattern;         // a path, or a shell pattern
-  bool from_beginning = false; // for files that are there at the very first start; later ones are always read whole
+  std::string pattern;          // a path, or a shell pattern
+  bool from_beginning = false;  // for files that are there at the very first start; later ones are always read whole
   std::shared_ptr<const std::regex> first_line;
   std::vector<std::pair<std::string, std::string>> attributes;  // put on each record
 };
@@ -44,7 +44,8 @@ struct LogFollowerOptions {
   std::size_t step_bytes_max = 1 << 20;  // read from one file in one step, so that a big one does not starve the others
   base::Duration discover_interval = std::chrono::seconds(2);  // between two looks for files that match a pattern
   base::Duration partial_timeout = std::chrono::seconds(5);
-  base::Duration rotated_timeout = std::chrono::seconds(10);  // how long a rotated file may stay quiet before it is closed
+  base::Duration rotated_timeout =
+      std::chrono::seconds(10);  // how long a rotated file may stay quiet before it is closed
   base::Duration save_interval = std::chrono::seconds(1);
   base::Duration refused_backoff = std::chrono::seconds(1);
 };

@@ -197,16 +197,32 @@ LogSeverity severity_of(std::string_view word) {
     std::string_view name;
     LogSeverity severity;
   };
-  constexpr Name names[] = {
-      {"trace", LogSeverity::trace},     {"debug", LogSeverity::debug},     {"dbg", LogSeverity::debug},
-      {"d", LogSeverity::debug},         {"info", LogSeverity::info},       {"information", LogSeverity::info},
-      {"informational", LogSeverity::info}, {"i", LogSeverity::info},       {"inf", LogSeverity::info},
-      {"notice", LogSeverity::info2},    {"warn", LogSeverity::warn},       {"warning", LogSeverity::warn},
-      {"wrn", LogSeverity::warn},        {"w", LogSeverity::warn},          {"error", LogSeverity::error},
-      {"err", LogSeverity::error},       {"e", LogSeverity::error},         {"severe", LogSeverity::error},
-      {"crit", LogSeverity::error2},     {"critical", LogSeverity::error2}, {"alert", LogSeverity::fatal},
-      {"fatal", LogSeverity::fatal},     {"f", LogSeverity::fatal},         {"panic", LogSeverity::fatal},
-      {"emerg", LogSeverity::fatal2},    {"emergency", LogSeverity::fatal2}};
+  constexpr Name names[] = {{"trace", LogSeverity::trace},
+                            {"debug", LogSeverity::debug},
+                            {"dbg", LogSeverity::debug},
+                            {"d", LogSeverity::debug},
+                            {"info", LogSeverity::info},
+                            {"information", LogSeverity::info},
+                            {"informational", LogSeverity::info},
+                            {"i", LogSeverity::info},
+                            {"inf", LogSeverity::info},
+                            {"notice", LogSeverity::info2},
+                            {"warn", LogSeverity::warn},
+                            {"warning", LogSeverity::warn},
+                            {"wrn", LogSeverity::warn},
+                            {"w", LogSeverity::warn},
+                            {"error", LogSeverity::error},
+                            {"err", LogSeverity::error},
+                            {"e", LogSeverity::error},
+                            {"severe", LogSeverity::error},
+                            {"crit", LogSeverity::error2},
+                            {"critical", LogSeverity::error2},
+                            {"alert", LogSeverity::fatal},
+                            {"fatal", LogSeverity::fatal},
+                            {"f", LogSeverity::fatal},
+                            {"panic", LogSeverity::fatal},
+                            {"emerg", LogSeverity::fatal2},
+                            {"emergency", LogSeverity::fatal2}};
   for (const Name& one : names)
     if (equals_ignoring_case(one.name, word)) return one.severity;
   return LogSeverity::none;

@@ -16,7 +16,16 @@ namespace arca::cli::agent {
 
 // The numbers of the OpenTelemetry log data model (first of each range).
 enum class LogSeverity : std::uint8_t {
-  none = 0, trace = 1, debug = 5, info = 9, info2 = 10, warn = 13, error = 17, error2 = 18, fatal = 21, fatal2 = 22
+  none = 0,
+  trace = 1,
+  debug = 5,
+  info = 9,
+  info2 = 10,
+  warn = 13,
+  error = 17,
+  error2 = 18,
+  fatal = 21,
+  fatal2 = 22
 };
 
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;

@@ -38,8 +38,8 @@ Result<std::vector<FilePosition>> parse_positions(std::string_view text, std::si
   const std::string_view first = next_line(text).value_or("");
   if (first != header) {
     if (first.starts_with(any_header)) {
-      return failure(ErrorCode::unsupported_version, "positions of followed files: \"" + std::string(first) +
-                                                         "\"; this build reads version 1");
+      return failure(ErrorCode::unsupported_version,
+                     "positions of followed files: \"" + std::string(first) + "\"; this build reads version 1");
     }
     damaged_count = 1;
     return std::vector<FilePosition>();

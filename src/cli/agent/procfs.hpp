@@ -38,9 +38,9 @@ struct Memory {
 std::optional<Memory> parse_meminfo(std::string_view text);
 
 struct Paging {
-  std::uint64_t faults = 0;        // minor and major together, as the kernel counts them
+  std::uint64_t faults = 0;  // minor and major together, as the kernel counts them
   std::uint64_t faults_major = 0;
-  std::uint64_t pages_in = 0, pages_out = 0;            // by swapping
+  std::uint64_t pages_in = 0, pages_out = 0;  // by swapping
   [[nodiscard]] std::uint64_t faults_minor() const { return faults > faults_major ? faults - faults_major : 0; }
 };
 std::optional<Paging> parse_vmstat(std::string_view text);

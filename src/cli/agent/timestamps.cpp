@@ -98,7 +98,8 @@ std::optional<base::Duration> read_zone(Cursor& cursor) {
 std::optional<base::WallTime> with_likely_year(int month, int day, int hour, int minute, int second,
                                                const TimeContext& context) {
   const auto today = std::chrono::floor<days>(context.now + context.local_offset);
-  const int year = static_cast<int>(std::chrono::year_month_day(std::chrono::sys_days(today.time_since_epoch())).year());
+  const int year =
+      static_cast<int>(std::chrono::year_month_day(std::chrono::sys_days(today.time_since_epoch())).year());
   for (const int candidate : {year, year - 1}) {
     const auto local = make_time(candidate, month, day, hour, minute, second);
     if (local && *local - context.local_offset <= context.now + days(1)) return *local - context.local_offset;
@@ -219,10 +220,14 @@ std::optional<FoundTime> read_epoch_time(std::string_view text) {
       if (*number > 9'000'000'000) return std::nullopt;
       return FoundTime{at(seconds(*number)) + fraction, length};
     }
-    case 13: return FoundTime{at(std::chrono::milliseconds(*number)), length};
-    case 16: return FoundTime{at(std::chrono::microseconds(*number)), length};
-    case 19: return FoundTime{at(nanoseconds(*number)), length};
-    default: return std::nullopt;
+    case 13:
+      return FoundTime{at(std::chrono::milliseconds(*number)), length};
+    case 16:
+      return FoundTime{at(std::chrono::microseconds(*number)), length};
+    case 19:
+      return FoundTime{at(nanoseconds(*number)), length};
+    default:
+      return std::nullopt;
   }
 }
 

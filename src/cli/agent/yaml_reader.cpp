@@ -112,15 +112,15 @@ YamlReader::Take YamlReader::duration(std::chrono::milliseconds& target, std::ch
 }
 
 YamlReader::Take YamlReader::one_of(std::string& target, std::vector<std::string_view> allowed) const {
-  return [this, &target, allowed = std::move(allowed)](const YAML::Node& value,
-                                                       const std::string& key) -> Result<void> {
-    const std::string word = value.IsScalar() ? value.Scalar() : "";
-    if (std::find(allowed.begin(), allowed.end(), word) == allowed.end()) {
-      return refuse(value, key + ": " + quoted(value) + " is not allowed; allowed: " + join(allowed));
-    }
-    target = word;
-    return {};
-  };
+  return
+      [this, &target, allowed = std::move(allowed)](const YAML::Node& value, const std::string& key) -> Result<void> {
+        const std::string word = value.IsScalar() ? value.Scalar() : "";
+        if (std::find(allowed.begin(), allowed.end(), word) == allowed.end()) {
+          return refuse(value, key + ": " + quoted(value) + " is not allowed; allowed: " + join(allowed));
+        }
+        target = word;
+        return {};
+      };
 }
 
 YamlReader::Take YamlReader::pairs(std::vector<std::pair<std::string, std::string>>& target) const {

@@ -37,8 +37,7 @@ class YamlReader {
   Take text(std::optional<std::string>& target) const;
   Take boolean(bool& target) const;
   Take number(std::int64_t& target, std::int64_t low, std::int64_t high) const;
-  Take duration(std::chrono::milliseconds& target, std::chrono::milliseconds low,
-                std::chrono::milliseconds high) const;
+  Take duration(std::chrono::milliseconds& target, std::chrono::milliseconds low, std::chrono::milliseconds high) const;
   Take one_of(std::string& target, std::vector<std::string_view> allowed) const;
   Take pairs(std::vector<std::pair<std::string, std::string>>& target) const;
 

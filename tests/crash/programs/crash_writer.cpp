@@ -36,20 +36,36 @@ Options parse(int count, char** words) {
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string key = words[i];
     const std::string value = words[i + 1];
-    if (key == "--state") options.state = value;
-    else if (key == "--endpoint") options.endpoint = value;
-    else if (key == "--oracle") options.oracle = value;
-    else if (key == "--name") options.name = value;
-    else if (key == "--point") options.point = value;
-    else if (key == "--nth") options.nth = std::stoull(value);
-    else if (key == "--threads") options.threads = std::stoull(value);
-    else if (key == "--records") options.records = std::stoull(value);
-    else if (key == "--pause-every") options.pause_every = std::stoull(value);
-    else if (key == "--children") options.children = std::stoull(value);
-    else if (key == "--pool") options.pool = std::stoull(value);
-    else if (key == "--journal") options.journal = std::stoull(value);
-    else if (key == "--end") options.end = value;
-    else { std::fprintf(stderr, "crash_writer: unknown option %s\n", key.c_str()); std::exit(2); }
+    if (key == "--state")
+      options.state = value;
+    else if (key == "--endpoint")
+      options.endpoint = value;
+    else if (key == "--oracle")
+      options.oracle = value;
+    else if (key == "--name")
+      options.name = value;
+    else if (key == "--point")
+      options.point = value;
+    else if (key == "--nth")
+      options.nth = std::stoull(value);
+    else if (key == "--threads")
+      options.threads = std::stoull(value);
+    else if (key == "--records")
+      options.records = std::stoull(value);
+    else if (key == "--pause-every")
+      options.pause_every = std::stoull(value);
+    else if (key == "--children")
+      options.children = std::stoull(value);
+    else if (key == "--pool")
+      options.pool = std::stoull(value);
+    else if (key == "--journal")
+      options.journal = std::stoull(value);
+    else if (key == "--end")
+      options.end = value;
+    else {
+      std::fprintf(stderr, "crash_writer: unknown option %s\n", key.c_str());
+      std::exit(2);
+    }
   }
   return options;
 }
@@ -137,8 +153,10 @@ int main(int count, char** words) {
   std::vector<std::thread> threads;
   for (std::uint64_t t = 0; t < options.threads; ++t) {
     threads.emplace_back([&, t] {
-      if (t % 2 == 0) record_spans(options, oracle, t);
-      else record_logs(options, oracle, t);
+      if (t % 2 == 0)
+        record_spans(options, oracle, t);
+      else
+        record_logs(options, oracle, t);
     });
   }
   std::vector<pid_t> children;
