@@ -95,7 +95,7 @@ void CollectorSink::send_next(std::shared_ptr<Delivery> delivery) {
   }
   std::vector<std::pair<std::string, std::string>> headers{{"arca-chunk-id", to_string(delivery->chunk.id)}};
   transports_[index]->send(payload, std::move(headers), std::max(left, base::Duration(std::chrono::milliseconds(1))),
-                           [this, delivery](const net::Response& response) {
+                           [this, delivery = std::move(delivery)](const net::Response& response) {
                              try {
                                take_answer(delivery, response);
                              } catch (const std::exception& error) {
