@@ -49,6 +49,38 @@ bool is_in_ledger(const std::string& state_directory, model::WriterId id) {
                                [id](const journal::LedgerEntry& entry) { return entry.writer == id; });
 }
 
+// What is left of a writer's pool: the pool; or nothing, and why, if there was one; or neither, if the writer died
+// before it had one and nothing was promised.
+struct PoolOfDeadWriter {
+  std::unique_ptr<journal::Pool> pool;
+  std::string missing;
+};
+
+// The link names the pool by its whole path. Where the state directory was moved or copied since, it leads nowhere or
+// has become the file itself: then the pool that lies in the directory is the one. A pool that is there and cannot be
+// taken is an error, so that it stays, with its writer.
+Result<PoolOfDeadWriter> adopt_pool(const journal::WriterDirectory& directory, os::Clock& clock) {
+  const Result<std::string> target = os::read_symlink(directory.pool_link());
+  if (!target && target.error().code() != ErrorCode::not_found) return failure(target.error());
+  std::vector<std::string> places{directory.pool_link()};
+  if (target) places = {*target, directory.path() + "/" + target->substr(target->rfind('/') + 1)};
+  places.push_back(directory.path() + "/pool.data");
+  for (const std::string& place : places) {
+    Result<std::unique_ptr<journal::Pool>> pool = journal::Pool::adopt(place, clock);
+    if (pool && (*pool)->writer() != directory.id()) {
+      return failure(ErrorCode::corrupt, place + " is the pool of writer " + model::to_string((*pool)->writer()));
+    }
+    if (pool) return PoolOfDeadWriter{.pool = std::move(*pool), .missing = {}};
+    if (pool.error().code() != ErrorCode::not_found) return failure(pool.error());
+  }
+  PoolOfDeadWriter nothing;
+  if (target && !is_in_ledger(directory.state_directory(), directory.id())) {
+    nothing.missing =
+        "its pool " + *target + " is gone (it does not survive a restart of the host); what was only there is lost";
+  }
+  return nothing;
+}
+
 }  // namespace
 
 WriterFiles::WriterFiles(std::string state_directory, os::FileSystem& file_system, os::Clock& clock)
@@ -60,22 +92,8 @@ Result<std::unique_ptr<DeadWriter>> WriterFiles::adopt(model::WriterId id) {
   Result<std::unique_ptr<journal::WriterDirectory>> directory = journal::WriterDirectory::adopt(state_directory_, id);
   if (!directory) return failure(directory.error());
 
-  std::unique_ptr<journal::Pool> pool;
-  std::string missing;
-  // No link: the writer died before it had a pool, and nothing was promised.
-  if (const Result<std::string> target = os::read_symlink((*directory)->pool_link()); target) {
-    Result<std::unique_ptr<journal::Pool>> adopted = journal::Pool::adopt(*target, clock_);
-    if (adopted) {
-      pool = std::move(*adopted);
-    } else if (adopted.error().code() != ErrorCode::not_found) {
-      return failure(adopted.error());
-    } else if (!is_in_ledger(state_directory_, id)) {
-      missing =
-          "its pool " + *target + " is gone (it does not survive a restart of the host); what was only there is lost";
-    }
-  } else if (target.error().code() != ErrorCode::not_found) {
-    return failure(target.error());
-  }
+  Result<PoolOfDeadWriter> pool = adopt_pool(**directory, clock_);
+  if (!pool) return failure(pool.error());
 
   journal::JournalOptions options;
   options.directory = (*directory)->journal_path();
@@ -83,7 +101,7 @@ Result<std::unique_ptr<DeadWriter>> WriterFiles::adopt(model::WriterId id) {
   Result<std::unique_ptr<journal::Journal>> journal = journal::Journal::open(file_system_, clock_, options);
   if (!journal) return failure(journal.error());
   return std::unique_ptr<DeadWriter>(std::make_unique<FilesOfDeadWriter>(std::move(*directory), std::move(*journal),
-                                                                         std::move(pool), std::move(missing)));
+                                                                         std::move(pool->pool), std::move(pool->missing)));
 }
 
 }  // namespace arca::flow

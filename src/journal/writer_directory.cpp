@@ -108,7 +108,9 @@ Result<void> WriterDirectory::finish(const model::Totals& totals) {
   if (target && target->ends_with("/" + model::to_string(id_) + ".pool")) {
     if (const auto removed = files().remove(*target); !removed) return removed;
   }
-  for (const std::string& name : {pool_link(), path_ + "/pool.data"}) {
+  // Also where the directory was moved and the link no longer names them.
+  const std::string beside = fmt::format("{}/{}.pool", path_, model::to_string(id_));
+  for (const std::string& name : {pool_link(), path_ + "/pool.data", beside}) {
     if (const auto removed = files().remove(name); !removed) return removed;
   }
   base::crash_point("writer.finish.pool_removed");

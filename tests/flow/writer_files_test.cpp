@@ -182,6 +182,74 @@ TEST_F(WriterFilesTest, a_pool_that_a_reboot_took_is_reported_and_its_journal_is
   EXPECT_TRUE(writers().empty());
 }
 
+TEST_F(WriterFilesTest, a_pool_that_a_copy_put_in_place_of_its_link_is_delivered) {
+  std::filesystem::path link;
+  {
+    Writer writer(directory.path(), clock);
+    writer.record(10);
+    link = writer.directory->pool_link();
+    std::filesystem::remove(link);
+    std::filesystem::rename(writer.pool_file, link);  // what a copy that follows links leaves
+  }
+  recover();
+  EXPECT_TRUE(reports.empty()) << reports.front();
+  EXPECT_EQ(delivered_items(), 10U);
+  EXPECT_TRUE(writers().empty());
+  EXPECT_EQ(ledger().delivered, 10U);
+}
+
+TEST_F(WriterFilesTest, a_pool_in_a_directory_that_was_moved_is_delivered) {
+  for (const bool falls_back : {false, true}) {  // <id>.pool and pool.data: both names that a pool may have there
+    const std::string before = directory / (falls_back ? "before" : "earlier");
+    {
+      Writer writer(before, clock);
+      writer.record(10);
+      const std::filesystem::path link = writer.directory->pool_link();
+      const std::string name = falls_back ? "pool.data" : std::filesystem::path(writer.pool_file).filename().string();
+      std::filesystem::rename(writer.pool_file, link.parent_path() / name);
+      std::filesystem::remove(link);
+      std::filesystem::create_symlink(link.parent_path() / name, link);
+    }
+    std::filesystem::create_directories(directory / "writers");
+    for (const auto& writer : std::filesystem::directory_iterator(before + "/writers")) {
+      std::filesystem::rename(writer.path(), directory / "writers" / writer.path().filename());
+    }
+    recover();
+    EXPECT_TRUE(reports.empty()) << reports.front();
+    EXPECT_TRUE(writers().empty());
+  }
+  EXPECT_EQ(delivered_items(), 20U);
+  EXPECT_EQ(ledger().delivered, 20U);
+}
+
+TEST_F(WriterFilesTest, what_stands_in_place_of_a_pool_and_is_none_keeps_its_writer) {
+  std::filesystem::path link;
+  {
+    Writer writer(directory.path(), clock);
+    link = writer.directory->pool_link();
+    std::filesystem::remove(link);
+    std::ofstream(link) << "not a pool";
+  }
+  recover();
+  EXPECT_EQ(reports.size(), 1U);
+  EXPECT_EQ(writers().size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(link));
+}
+
+TEST_F(WriterFilesTest, the_pool_of_another_writer_is_not_taken) {
+  model::WriterId id;
+  {
+    Writer writer(directory.path(), clock);
+    Writer other(directory.path(), clock);
+    std::filesystem::remove(writer.directory->pool_link());
+    std::filesystem::create_symlink(other.pool_file, writer.directory->pool_link());
+    id = writer.directory->id();
+  }
+  const auto adopted = files.adopt(id);
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().code(), ErrorCode::corrupt);
+}
+
 TEST_F(WriterFilesTest, a_pool_of_an_unknown_version_is_left_as_it_is_reported_once_and_shown) {
   std::string pool_file;
   {
