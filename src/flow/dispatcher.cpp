@@ -177,7 +177,10 @@ Result<void> Dispatcher::settle(Unsettled& unsettled) {
     if (Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, ack); !kept) return kept;
     ack.tier = model::Tier::journal;  // from now on it counts as quarantined, not as lost
   }
-  return source_.settle(ack);
+  Result<void> settled = source_.settle(ack);
+  // The attempt before ended the chunk without being able to record it, and the source has done so since.
+  if (!settled && settled.error().code() == ErrorCode::not_found && unsettled.failure_count > 1) return {};
+  return settled;
 }
 
 void Dispatcher::count(const Flight& flight, const model::Ack& ack) {

@@ -220,6 +220,10 @@ Result<void> Journal::State::settle(const model::Ack& ack) {
     const std::scoped_lock lock(mutex_);
     ChunkEntry* const entry = find_locked(ack.chunk_id, &signal);
     if (entry == nullptr) {
+      // Settled before, but that could not be written then: asked again, it is.
+      const bool is_pending = std::any_of(pending_settlements_.begin(), pending_settlements_.end(),
+                                          [&](const RecordHeader& header) { return header.id == ack.chunk_id; });
+      if (is_pending) return write_settlements_locked();
       return failure(ErrorCode::not_found, "no unsettled chunk " + model::to_string(ack.chunk_id) + " in the journal");
     }
     end_chunk_locked(*entry, signal, static_cast<Settlement>(ack.verdict));

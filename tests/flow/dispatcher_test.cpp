@@ -158,6 +158,38 @@ TEST_F(DispatcherTest, a_failing_settle_is_repeated_and_nothing_is_sent_twice) {
   EXPECT_EQ(dispatcher.counters().settle_error_count, 5U);
 }
 
+// Settles in memory, fails to write it, and knows the chunk no more when asked again.
+class ForgetfulSource final : public model::ChunkSource {
+ public:
+  explicit ForgetfulSource(fakes::FakeSource& source) : source_(source) {}
+  Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now) override {
+    return source_.claim(signals, now);
+  }
+  Result<void> settle(const model::Ack& ack) override {
+    if (!source_.contains_unsettled(ack.chunk_id)) return failure(ErrorCode::not_found, "settled before");
+    static_cast<void>(source_.settle(ack));
+    return failure(ErrorCode::io, "settled, but not written");
+  }
+  void release(const model::ChunkId& id, base::SteadyTime not_before) override { source_.release(id, not_before); }
+  base::SteadyTime next_claim_at(base::SteadyTime now) override { return source_.next_claim_at(now); }
+  void set_waker(std::function<void()> waker) override { source_.set_waker(std::move(waker)); }
+  model::Backlog backlog() const override { return source_.backlog(); }
+
+ private:
+  fakes::FakeSource& source_;
+};
+
+TEST_F(DispatcherTest, a_chunk_that_its_source_has_forgotten_does_not_hold_the_window_for_ever) {
+  sink.answer_at_once(Verdict::delivered);
+  put(1, 3);
+  ForgetfulSource forgetful(source);
+  Dispatcher dispatcher(forgetful, sink, clock, options());
+  live(dispatcher, 2s);
+  EXPECT_EQ(dispatcher.in_flight_count(), 0U);
+  EXPECT_EQ(dispatcher.counters().of(Verdict::delivered).chunk_count, 3U);
+  EXPECT_EQ(sink.submitted().size(), 3U);
+}
+
 TEST_F(DispatcherTest, a_rejected_chunk_is_settled_only_once_it_lies_in_the_quarantine) {
   sink.answer_at_once(Verdict::rejected, "400 bad request");
   put(1, 1);

@@ -129,6 +129,18 @@ TEST_F(JournalFaultTest, AFailedWriteGivesUpTheSegmentAndNothingElse) {
   EXPECT_EQ(traces().journaled, 40U);
 }
 
+TEST_F(JournalFaultTest, ASettlementThatCouldNotBeWrittenIsWrittenWhenAskedAgain) {
+  append(1);
+  append(2);
+  files_.fail_when([](Operation operation, const std::string&) { return operation == Operation::write; });
+  ASSERT_FALSE(try_settle(1));
+  ASSERT_FALSE(try_settle(1));
+  files_.heal();
+  EXPECT_TRUE(try_settle(1));
+  crash();
+  EXPECT_THAT(contents(), ElementsAre(2));
+}
+
 // The process is killed in each of the operations of a little history, halfway through the write if it is one.
 TEST_F(JournalFaultTest, KilledInAnyOperationItLosesNothingThatItAcknowledged) {
   options_.segment_size = 2048;
