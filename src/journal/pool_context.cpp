@@ -47,8 +47,9 @@ Result<model::ContextId> Pool::State::intern(const model::ContextView& context) 
                              static_cast<std::uint32_t>(context.scope_fields.size()), 0, 0};
   entry.crc = context_crc(entry, {bytes, body});
   base::store(at, entry);
-  header.context_used.store(used + need, std::memory_order_release);
+  // May throw, so before the region counts it: ids are positions, there and here.
   contexts_.push_back({{bytes, entry.resource_size}, {bytes + entry.resource_size, entry.scope_size}});
+  header.context_used.store(used + need, std::memory_order_release);
   const auto id = static_cast<model::ContextId>(contexts_.size());
   context_ids_.emplace(std::move(key), id);
   return id;

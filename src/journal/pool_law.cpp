@@ -48,6 +48,8 @@ std::array<std::uint64_t, model::signal_count> Pool::State::in_memory() const {
   const std::lock_guard guard(drain_mutex_);
   std::array<std::uint64_t, model::signal_count> items{};
   for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
+    // First whether it is in use: until then an appending thread may be writing its signal.
+    if (mapping_->entry(chunk).state.load(std::memory_order_acquire) == ChunkState::free) continue;
     const std::uint32_t signal = mapping_->entry(chunk).signal;
     if (signal < model::signal_count) items[signal] += unsettled_items(chunk);
   }

@@ -33,6 +33,16 @@ bool file_size_allowed(std::uint64_t size) noexcept {
   return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
+// False when there is no room. tmpfs gives up at any signal that arrives meanwhile, and a host with a profiler gets a
+// thousand a second.
+bool allocate_blocks(int descriptor, std::uint64_t offset, std::uint64_t size) noexcept {
+  for (int turn = 0; turn < 100; ++turn) {
+    if (fallocate(descriptor, 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0) return true;
+    if (errno != EINTR) return false;
+  }
+  return false;
+}
+
 // Maps the whole file; the child of a fork must not share it, or two processes would write one chunk.
 std::byte* map_file(int descriptor, std::uint64_t size) noexcept {
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -76,7 +86,7 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path
   };
   if (ftruncate(descriptor, static_cast<off_t>(size)) != 0) return give_up("set the size of the pool file");
   // Blocks first, mapping afterwards: a store to a page without a block would be SIGBUS.
-  if (fallocate(descriptor, 0, 0, static_cast<off_t>(geometry.data_offset())) != 0) {
+  if (!allocate_blocks(descriptor, 0, geometry.data_offset())) {
     return give_up("allocate the header of the pool file");
   }
   std::byte* base = map_file(descriptor, size);
@@ -138,7 +148,7 @@ bool PoolMapping::allocate_chunks(std::uint32_t first, std::uint32_t count) noex
 }
 
 bool PoolMapping::allocate_range(std::uint64_t offset, std::uint64_t size) noexcept {
-  if (fallocate(descriptor_, 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) return false;
+  if (!allocate_blocks(descriptor_, offset, size)) return false;
   if (madvise(base_ + offset, size, MADV_POPULATE_WRITE) == 0) return true;
   for (std::uint64_t at = offset; at < offset + size; at += layout::page_size) {  // kernels before 5.14
     auto* byte = reinterpret_cast<volatile std::byte*>(base_ + at);

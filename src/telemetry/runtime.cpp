@@ -172,10 +172,11 @@ FlushReport Runtime::shutdown(milliseconds timeout) {
   if (present == nullptr) return {};
   if (!alone || present.use_count() > 1) {
     // Somebody still waits for room or reads the status: what is kept is on disk and in the pool already.
-    const std::lock_guard lock(mutex_);
-    last_status_ = present->status();
+    Status present_status = present->status();
     FlushReport report = present->flush(deadline);
     leak(std::move(present));
+    const std::lock_guard lock(mutex_);  // for a moment only: a fork waits for it
+    last_status_ = std::move(present_status);
     return report;
   }
   Status before = present->status();
