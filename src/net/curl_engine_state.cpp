@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "os/log.hpp"
@@ -56,7 +57,15 @@ CurlEngine::State::~State() {
 
 void CurlEngine::State::start(EngineRequest request, Done done) noexcept {
   std::string why;
-  auto exchange = std::make_unique<Exchange>(std::move(request), std::move(done), clock_.steady_now());
+  // Allocation comes before the arguments are evaluated: without memory `done` has not been moved from.
+  std::unique_ptr<Exchange> exchange(new (std::nothrow)
+                                         Exchange(std::move(request), std::move(done), clock_.steady_now()));
+  if (exchange == nullptr) {  // the caller must hear of it, and the host must not end
+    EngineAnswer answer;
+    answer.error = "no memory";
+    if (done) done(std::move(answer));
+    return;
+  }
   try {
     const std::scoped_lock lock(mutex_);
     if (inbox_.stop) {
