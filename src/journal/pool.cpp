@@ -26,6 +26,7 @@ Pool::State::State(PoolOptions options, os::Clock& clock, std::unique_ptr<PoolMa
       serial_(adopted ? 0 : next_serial()),
       closed_(adopted),
       common_lane_(std::make_unique<Lane>()),
+      capacity_(mapping_->geometry().file_size() - mapping_->geometry().data_offset()),
       chunks_(mapping_->geometry().chunk_count()),
       totals_(mapping_->header()) {
   common_lane_->lock.reset(0);  // nobody's: every thread takes the shared way
@@ -116,8 +117,7 @@ bool Pool::publish_status(std::string_view json) noexcept { return state_->publi
 
 double Pool::fill() const noexcept {
   const double used = static_cast<double>(state_->bytes_in_use_.load(std::memory_order_relaxed));
-  const layout::Geometry& geometry = state_->mapping_->geometry();
-  return used / static_cast<double>(geometry.file_size() - geometry.data_offset());
+  return used / static_cast<double>(state_->capacity_.load(std::memory_order_relaxed));
 }
 
 std::uint64_t Pool::resident_bytes() const noexcept {

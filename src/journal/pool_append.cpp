@@ -130,6 +130,7 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
     if (closed_.load(std::memory_order_acquire) || serial_.load(std::memory_order_relaxed) == 0) {
       return AppendStatus::closed;
     }
+    const std::uint64_t freed = freed_count_.load(std::memory_order_acquire);
     if (open_chunk(lane, signal, need)) {
       lane.lock.lock();  // on the common lane another thread may have been faster: then once more
       const bool done = append_to(lane.open[model::index_of(signal)], context, record, items);
@@ -143,7 +144,9 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
         const std::lock_guard guard(hook_mutex_);
         make_room = room_maker_;
       }
-      if (!make_room || !make_room()) return AppendStatus::no_room;
+      // A chunk that became free since we looked is room too, although the room maker did nothing.
+      const bool made = make_room && make_room();
+      if (!made && freed_count_.load(std::memory_order_acquire) == freed) return AppendStatus::no_room;
     } catch (...) {
       return AppendStatus::no_room;
     }
@@ -230,10 +233,13 @@ bool Pool::State::grow(bool large) noexcept {
   const std::uint32_t count = std::min(step, total - grown);
   const std::uint32_t first = (large ? geometry.small_count : 0) + grown;
   if (!mapping_->allocate_chunks(first, count)) {
-    file_system_full_ = true;  // what we have must do; tried again at the next need
+    // What we have must do; tried again at the next need.
+    capacity_.store(std::uint64_t{small_grown_} * layout::small_chunk_size +
+                        std::uint64_t{large_grown_} * layout::large_chunk_size,
+                    std::memory_order_relaxed);
     return false;
   }
-  file_system_full_ = false;
+  capacity_.store(geometry.file_size() - geometry.data_offset(), std::memory_order_relaxed);
   grown += count;
   std::vector<std::uint32_t>& list = large ? free_large_ : free_small_;
   for (std::uint32_t chunk = first + count; chunk > first; --chunk) list.push_back(chunk - 1);
@@ -272,6 +278,7 @@ void Pool::State::unpin(std::uint32_t chunk) noexcept {
   const std::lock_guard guard(free_mutex_);
   bytes_in_use_.fetch_sub(size, std::memory_order_relaxed);
   (chunk < mapping_->geometry().small_count ? free_small_ : free_large_).push_back(chunk);
+  freed_count_.fetch_add(1, std::memory_order_release);
 }
 
 void Pool::State::wake() noexcept {

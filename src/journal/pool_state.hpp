@@ -152,13 +152,15 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   mutable std::mutex free_mutex_;
   std::vector<std::uint32_t> free_small_, free_large_;
   std::uint32_t small_grown_ = 0, large_grown_ = 0;  // chunks allocated so far
-  bool file_system_full_ = false;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<Lane*> idle_lanes_;
   std::unique_ptr<Lane> common_lane_;  // metrics, and threads whose thread-locals are gone
   std::vector<std::uint32_t> full_chunks_;
   std::uint64_t open_order_ = 0;
   std::atomic<std::uint64_t> bytes_in_use_{0};
+  // Bytes of all chunks, or of those that exist while the file system has no room for more.
+  std::atomic<std::uint64_t> capacity_;
+  std::atomic<std::uint64_t> freed_count_{0};  // how often a chunk became free
   std::vector<ChunkMemory> chunks_;
 
   mutable std::mutex drain_mutex_;

@@ -103,6 +103,22 @@ TEST_F(PoolTest, TheRoomMakerIsAskedOnTheAppendingThread) {
   expect_law(*pool);
 }
 
+TEST_F(PoolTest, AChunkFreedWhileTheRoomMakerFindsNothingIsRoom) {
+  auto pool = make(1U << 20U);
+  std::uint64_t accepted = 0;
+  while (pool->append(Signal::traces, context_, record_of(accepted, 1000), 1) == AppendStatus::accepted) ++accepted;
+  std::optional<model::Claim> held = claim(*pool);
+  ASSERT_TRUE(held);
+  pool->set_room_maker([&] {  // the delivery of what was under way ends just now
+    if (held) {
+      EXPECT_TRUE(pool->settle(ack(*held)));
+    }
+    held.reset();
+    return false;
+  });
+  append(*pool, accepted, Signal::traces, 1000);
+}
+
 TEST_F(PoolTest, APayloadKeepsItsChunkFromBeingUsedAgain) {
   auto pool = make(1U << 20U);
   append(*pool, 1);
