@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "arca/config.hpp"
 #include "os/clock.hpp"
@@ -37,6 +38,16 @@ struct Core {
 template <class Item>
 class ScopeTable {
  public:
+  // Makes a table that lives as long as the process, like the core.
+  static ScopeTable& make() {
+    // Kept reachable, so that leak checkers see that it is meant.
+    static auto* const mutex = new std::mutex;
+    static auto* const tables = new std::vector<std::unique_ptr<ScopeTable>>;
+    const std::lock_guard lock(*mutex);
+    tables->push_back(std::make_unique<ScopeTable>());
+    return *tables->back();
+  }
+
   template <class Make>
   Item& find_or_make(const std::string& key, Make make) {
     const std::lock_guard lock(mutex_);

@@ -63,7 +63,7 @@ class Logger final : public opentelemetry::logs::Logger {
 // Thread-safe.
 class LoggerProvider final : public opentelemetry::logs::LoggerProvider {
  public:
-  explicit LoggerProvider(Core& core) : core_(core), loggers_(*new ScopeTable<Logger>) {}
+  explicit LoggerProvider(Core& core) : core_(core), loggers_(ScopeTable<Logger>::make()) {}
 
   using opentelemetry::logs::LoggerProvider::GetLogger;
   opentelemetry::nostd::shared_ptr<opentelemetry::logs::Logger> GetLogger(

@@ -35,7 +35,7 @@ class Tracer final : public opentelemetry::trace::Tracer {
 // Thread-safe.
 class TracerProvider final : public opentelemetry::trace::TracerProvider {
  public:
-  explicit TracerProvider(Core& core) : core_(core), tracers_(*new ScopeTable<Tracer>) {}
+  explicit TracerProvider(Core& core) : core_(core), tracers_(ScopeTable<Tracer>::make()) {}
 
 #if OPENTELEMETRY_ABI_VERSION_NO >= 2
   opentelemetry::nostd::shared_ptr<opentelemetry::trace::Tracer> GetTracer(
