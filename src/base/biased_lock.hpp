@@ -37,16 +37,13 @@ class BiasedLock {
 
   // Binds the lock to an owner again. Requires: nobody holds or waits.
   void reset(std::uint64_t owner) noexcept {
-    owner_ = owner;
+    owner_ = owner != 0 ? owner : no_owner;
     owner_inside_.store(false, std::memory_order_relaxed);
     spin_.store(false, std::memory_order_relaxed);
     shared_.store(!detail::biased_locks_enabled.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
 
-  void lock() noexcept {
-    if (this_thread_key() == owner_ && enter_as_owner()) return;
-    lock_shared_mode();
-  }
+  void lock() noexcept { static_cast<void>(enter()); }
 
   void unlock() noexcept {
     if (owner_inside_.load(std::memory_order_relaxed) && this_thread_key() == owner_) {
@@ -54,6 +51,15 @@ class BiasedLock {
     } else {
       spin_.store(false, std::memory_order_release);
     }
+  }
+
+  // As lock(), but says what to clear, with release order, in order to unlock: for BiasedGuard.
+  [[nodiscard]] std::atomic<bool>& enter() noexcept {
+    // A thread without a key yet (0) owns no lock.
+    if (detail::thread_key == owner_ && enter_as_owner()) [[likely]]
+      return owner_inside_;
+    lock_shared_mode();
+    return spin_;
   }
 
  private:
@@ -65,7 +71,7 @@ class BiasedLock {
     return false;
   }
 
-  void lock_shared_mode() noexcept {
+  [[gnu::cold, gnu::noinline]] void lock_shared_mode() noexcept {
     while (spin_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
     if (shared_.load(std::memory_order_relaxed)) return;
     shared_.store(true, std::memory_order_release);
@@ -73,10 +79,25 @@ class BiasedLock {
     while (owner_inside_.load(std::memory_order_acquire)) std::this_thread::yield();
   }
 
-  std::uint64_t owner_ = 0;
+  // Not 0: that is what a thread without a key has, and two of those would both come in as the owner.
+  static constexpr std::uint64_t no_owner = UINT64_MAX;
+
+  std::uint64_t owner_ = no_owner;
   std::atomic<bool> owner_inside_{false};
   std::atomic<bool> shared_{false};
   std::atomic<bool> spin_{false};
+};
+
+// Holds a lock for a scope; cheaper than std::lock_guard, whose unlock() must find out again who holds it.
+class BiasedGuard {
+ public:
+  explicit BiasedGuard(BiasedLock& lock) noexcept : held_(lock.enter()) {}
+  ~BiasedGuard() { held_.store(false, std::memory_order_release); }
+  BiasedGuard(const BiasedGuard&) = delete;
+  BiasedGuard& operator=(const BiasedGuard&) = delete;
+
+ private:
+  std::atomic<bool>& held_;
 };
 
 }  // namespace arca::base

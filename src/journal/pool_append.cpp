@@ -88,7 +88,8 @@ Lane* Pool::State::attach_thread() noexcept {
 namespace {
 
 // Requires the lane's lock. False when the record does not fit.
-bool append_to(OpenChunk& open, model::ContextId context, base::Bytes record, std::uint32_t items) noexcept {
+[[gnu::always_inline]] inline bool append_to(OpenChunk& open, model::ContextId context, base::Bytes record,
+                                             std::uint32_t items) noexcept {
   const std::size_t mark = open.context == context ? 0 : model::context_mark_size;
   if (open.data == nullptr || open.used + mark + record.size() > open.capacity) return false;
   std::byte* at = open.data + open.used;
@@ -111,14 +112,15 @@ bool append_to(OpenChunk& open, model::ContextId context, base::Bytes record, st
 AppendStatus Pool::State::append(model::Signal signal, model::ContextId context, base::Bytes record,
                                  std::uint32_t items) noexcept {
   // Metrics must leave in order, so all threads share one open chunk for them.
-  Lane* lane = signal == model::Signal::metrics && serial_.load(std::memory_order_relaxed) != 0
-                   ? common_lane_.get()
-                   : lane_of_this_thread();
+  Lane* lane = signal == model::Signal::metrics && serial_.load(std::memory_order_relaxed) != 0 ? common_lane_.get()
+                                                                                                : lane_of_this_thread();
   if (lane == nullptr) return AppendStatus::closed;
-  lane->lock.lock();
-  const bool done = append_to(lane->open[model::index_of(signal)], context, record, items);
-  lane->lock.unlock();
-  if (done) [[likely]] return AppendStatus::accepted;
+  {
+    const base::BiasedGuard lock(lane->lock);
+    if (append_to(lane->open[model::index_of(signal)], context, record, items)) [[likely]] {
+      return AppendStatus::accepted;
+    }
+  }
   return append_slowly(*lane, signal, context, record, items);
 }
 
@@ -234,9 +236,9 @@ bool Pool::State::grow(bool large) noexcept {
   const std::uint32_t first = (large ? geometry.small_count : 0) + grown;
   if (!mapping_->allocate_chunks(first, count)) {
     // What we have must do; tried again at the next need.
-    capacity_.store(std::uint64_t{small_grown_} * layout::small_chunk_size +
-                        std::uint64_t{large_grown_} * layout::large_chunk_size,
-                    std::memory_order_relaxed);
+    capacity_.store(
+        std::uint64_t{small_grown_} * layout::small_chunk_size + std::uint64_t{large_grown_} * layout::large_chunk_size,
+        std::memory_order_relaxed);
     return false;
   }
   capacity_.store(geometry.file_size() - geometry.data_offset(), std::memory_order_relaxed);

@@ -110,9 +110,9 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
 
   // --- appending (pool_append.cpp) ---
   Lane* lane_of_this_thread() noexcept;
-  Lane* attach_thread() noexcept;
-  AppendStatus append_slowly(Lane& lane, model::Signal signal, model::ContextId context, base::Bytes record,
-                             std::uint32_t items) noexcept;
+  [[gnu::cold]] Lane* attach_thread() noexcept;
+  [[gnu::cold]] AppendStatus append_slowly(Lane& lane, model::Signal signal, model::ContextId context,
+                                           base::Bytes record, std::uint32_t items) noexcept;
   bool open_chunk(Lane& lane, model::Signal signal, std::size_t need) noexcept;
   std::uint32_t take_free_chunk(bool large, std::size_t need) noexcept;  // requires free_mutex_
   bool grow(bool large) noexcept;                                        // requires free_mutex_

@@ -8,9 +8,10 @@
 #include <vector>
 
 namespace arca::os {
-namespace {
 
-std::atomic<std::uint64_t> generation{0};
+constinit std::atomic<std::uint64_t> detail::fork_generation{0};
+
+namespace {
 
 // Changed only under the mutex, which prepare holds across the fork: so parent and child read the list without
 // locking. Never destroyed, because the host may fork while its static objects die.
@@ -34,7 +35,7 @@ void after_in_parent() noexcept {
 }
 
 void after_in_child() noexcept {
-  generation.fetch_add(1, std::memory_order_relaxed);
+  detail::fork_generation.fetch_add(1, std::memory_order_relaxed);
   Registry& all = registry();
   for (ForkSubscriber* subscriber : all.subscribers) subscriber->after_fork_in_child();
   all.mutex.unlock();
@@ -72,7 +73,5 @@ void unsubscribe_from_fork(ForkSubscriber& subscriber) {
 
 ForkHold::ForkHold() { registry().mutex.lock(); }
 ForkHold::~ForkHold() { registry().mutex.unlock(); }
-
-std::uint64_t fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
 
 }  // namespace arca::os

@@ -3,6 +3,7 @@
 // this process or inherited from its parent.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace arca::os {
@@ -32,6 +33,9 @@ class ForkHold {
 };
 
 // Grows by one in every forked child. One relaxed load.
-std::uint64_t fork_generation() noexcept;
+namespace detail {
+extern std::atomic<std::uint64_t> fork_generation;
+}
+inline std::uint64_t fork_generation() noexcept { return detail::fork_generation.load(std::memory_order_relaxed); }
 
 }  // namespace arca::os

@@ -39,6 +39,41 @@ bool fill_from_kernel(void* target, std::size_t size) noexcept {
   return count == static_cast<ssize_t>(size);
 }
 
+using State = std::array<std::uint64_t, 4>;
+
+State state_of(std::uint64_t seed) noexcept {
+  State state;
+  for (std::uint64_t& word : state) word = spread(seed);
+  return state;
+}
+
+// xoshiro256++, without the zeros.
+inline std::uint64_t step(State& state) noexcept {
+  for (;;) {
+    const std::uint64_t result = std::rotl(state[0] + state[3], 23) + state[0];
+    const std::uint64_t shifted = state[1] << 17U;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= shifted;
+    state[3] = std::rotl(state[3], 45);
+    if (result != 0) [[likely]]
+      return result;
+  }
+}
+
+// Trivial and initial-exec: reaching it is a load, also in a shared library and after the thread's destructors.
+struct Local {
+  State state;
+  std::uint64_t generation;  // of forks, plus one; 0: not seeded yet
+};
+[[gnu::tls_model("initial-exec")]] constinit thread_local Local local{{}, 0};
+
+[[gnu::cold, gnu::noinline]] void seed_local() noexcept {
+  local = {state_of(random_from_kernel()), fork_generation() + 1};
+}
+
 }  // namespace
 
 std::uint64_t random_from_kernel() noexcept {
@@ -49,32 +84,22 @@ std::uint64_t random_from_kernel() noexcept {
   }
 }
 
-SeededRandom::SeededRandom(std::uint64_t seed) noexcept {
-  for (std::uint64_t& word : state_) word = spread(seed);
-}
+SeededRandom::SeededRandom(std::uint64_t seed) noexcept : state_(state_of(seed)) {}
 
-std::uint64_t SeededRandom::next() noexcept {
-  for (;;) {
-    const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-    const std::uint64_t shifted = state_[1] << 17U;
-    state_[2] ^= state_[0];
-    state_[3] ^= state_[1];
-    state_[1] ^= state_[2];
-    state_[0] ^= state_[3];
-    state_[2] ^= shifted;
-    state_[3] = std::rotl(state_[3], 45);
-    if (result != 0) return result;
-  }
+std::uint64_t SeededRandom::next() noexcept { return step(state_); }
+
+void fill_random(std::span<std::uint64_t> numbers) noexcept {
+  if (local.generation != fork_generation() + 1) [[unlikely]]
+    seed_local();
+  State state = local.state;
+  for (std::uint64_t& number : numbers) number = step(state);
+  local.state = state;
 }
 
 std::uint64_t SystemRandom::next() noexcept {
-  struct Local {
-    SeededRandom random{random_from_kernel()};
-    std::uint64_t generation = fork_generation();
-  };
-  static thread_local Local local;
-  if (local.generation != fork_generation()) local = Local();
-  return local.random.next();
+  std::uint64_t number = 0;
+  fill_random({&number, 1});
+  return number;
 }
 
 Random& system_random() noexcept {

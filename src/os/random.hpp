@@ -2,7 +2,9 @@
 // SeededRandom.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 
 namespace arca::os {
 
@@ -24,6 +26,9 @@ class SystemRandom final : public Random {
 // The process-wide real one.
 Random& system_random() noexcept;
 
+// Several numbers of it at once, without a virtual call: for the ids of a span. None of them is 0.
+void fill_random(std::span<std::uint64_t> numbers) noexcept;
+
 // 64 bits straight from the kernel, never 0: for ids that must be unique among hosts, such as a writer's.
 std::uint64_t random_from_kernel() noexcept;
 
@@ -34,7 +39,7 @@ class SeededRandom final : public Random {
   std::uint64_t next() noexcept override;
 
  private:
-  std::uint64_t state_[4];
+  std::array<std::uint64_t, 4> state_;
 };
 
 }  // namespace arca::os

@@ -12,7 +12,8 @@ namespace arca::otlp::any_value {
 
 // Cuts a text to the limit: characters if it is UTF-8, bytes otherwise.
 inline std::string_view limited(std::string_view text, std::size_t length_max) noexcept {
-  if (text.size() <= length_max) [[likely]] return text;
+  if (text.size() <= length_max) [[likely]]
+    return text;
   return text.substr(0, is_utf8(text) ? prefix_size(text, length_max) : length_max);
 }
 
@@ -32,7 +33,9 @@ inline std::size_t size_of(double, std::size_t) noexcept { return 9; }
 inline std::size_t size_of(std::int64_t value, std::size_t) noexcept {
   return 1 + base::varint_size(static_cast<std::uint64_t>(value));
 }
-inline std::size_t size_of(std::int32_t value, std::size_t limit) noexcept { return size_of(std::int64_t{value}, limit); }
+inline std::size_t size_of(std::int32_t value, std::size_t limit) noexcept {
+  return size_of(std::int64_t{value}, limit);
+}
 inline std::size_t size_of(std::uint32_t value, std::size_t) noexcept { return 1 + base::varint_size(value); }
 inline std::size_t size_of(std::string_view text, std::size_t length_max) noexcept {
   return length_field_size(limited(text, length_max).size());
@@ -85,7 +88,8 @@ inline std::byte* put(std::byte* to, std::string_view text, std::size_t length_m
   text = limited(text, length_max);
   std::byte* const at = base::write_varint(put_tag(to, tags::any_string), text.size());
   // Text and bytes differ in the tag alone, so the verdict may come after the copy.
-  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]] *to = std::byte{tags::any_bytes};
+  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]]
+    *to = std::byte{tags::any_bytes};
   return at + text.size();
 }
 inline std::byte* put(std::byte* to, std::uint64_t value, std::size_t length_max) noexcept {
@@ -121,15 +125,23 @@ std::byte* put_rare(std::byte* to, const AttributeValue& value, std::size_t leng
 
 inline std::size_t size_of(const AttributeValue& value, std::size_t length_max) noexcept {
   if (const auto* text = std::get_if<std::string_view>(&value)) return size_of(*text, length_max);
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return size_of(*number, length_max);
-  if (std::holds_alternative<bool>(value)) return 2;
   return size_of_rare(value, length_max);
 }
 inline std::byte* put(std::byte* to, const AttributeValue& value, std::size_t length_max) noexcept {
   if (const auto* text = std::get_if<std::string_view>(&value)) return put(to, *text, length_max);
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return put(to, *number, length_max);
-  if (const auto* flag = std::get_if<bool>(&value)) return put(to, *flag, length_max);
   return put_rare(to, value, length_max);
+}
+
+// --- scalars of less than 128 bytes that are within the limit: the length is one byte ------------------
+[[gnu::always_inline]] inline std::byte* put_short(std::byte* to, std::string_view text) noexcept {
+  base::store(to, static_cast<std::uint16_t>(tags::any_string | text.size() << 8U));
+  if (!copy_text(to + 2, text) && !is_utf8(text)) [[unlikely]]
+    *to = std::byte{tags::any_bytes};
+  return to + 2 + text.size();
+}
+template <class Number>
+std::byte* put_short(std::byte* to, Number value) noexcept {
+  return put(to, value, no_limit);
 }
 
 }  // namespace arca::otlp::any_value

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "otlp/any_value.hpp"
+#include "otlp/attributes_hot.hpp"
 #include "otlp/fields.hpp"
 
 namespace arca::otlp {
@@ -28,18 +29,30 @@ void put_any_field(WireWriter& out, std::uint8_t tag, const AttributeValue& valu
   out.set_cursor(any_value::put(out.cursor(), value, length_max));
 }
 
-void put_text_field(WireWriter& out, std::uint8_t tag, std::string_view text) noexcept {
-  if (text.empty() || !out.reserve(length_field_size(text.size()))) return;
-  const std::size_t begin = out.offset();
-  out.put_tag(tag);
-  out.put_varint(text.size());
-  if (out.put_text(text) || is_utf8(text)) [[likely]] return;
-  out.truncate(begin);
+namespace {
+
+[[gnu::cold, gnu::noinline]] void put_repaired_text(WireWriter& out, std::uint8_t tag, std::string_view text) noexcept {
   try {
     put_text_field(out, tag, replace_ill_formed(text));
   } catch (const std::bad_alloc&) {
     out.fail();
   }
+}
+
+}  // namespace
+
+void put_text_field(WireWriter& out, std::uint8_t tag, std::string_view text) noexcept {
+  if (text.empty() || !out.reserve(length_field_size(text.size()))) return;
+  std::byte* at = out.cursor();
+  if (text.size() < 0x80U) [[likely]] {
+    base::store(at, static_cast<std::uint16_t>(tag | text.size() << 8U));
+    at += 2;
+  } else {
+    at = base::write_varint(any_value::put_tag(at, tag), text.size());
+  }
+  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]]
+    return put_repaired_text(out, tag, text);
+  out.set_cursor(at + text.size());
 }
 
 namespace {
@@ -49,18 +62,6 @@ std::uint32_t table_hash(std::string_view key) noexcept {
   std::uint64_t hash = 0xCBF29CE484222325ULL;
   for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
   return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
-}
-
-// One byte from both ends and the length: for the short scan a collision costs only one comparison.
-inline std::uint8_t scan_hash(std::string_view key) noexcept {
-  const std::byte* bytes = base::as_bytes(key).data();
-  std::uint64_t mix = key.size();
-  if (key.size() >= 8) {
-    mix ^= base::load<std::uint64_t>(bytes) ^ std::rotl(base::load<std::uint64_t>(bytes + key.size() - 8), 23);
-  } else {
-    for (const char c : key) mix = (mix << 8U) ^ static_cast<unsigned char>(c);
-  }
-  return static_cast<std::uint8_t>((mix * 0x9E3779B97F4A7C15ULL) >> 56U);
 }
 
 // The key of the KeyValue field at `offset`, which we wrote ourselves.
@@ -75,22 +76,9 @@ std::string_view key_at(const WireWriter& out, std::size_t offset) noexcept {
 }
 
 // Appends one KeyValue. False: the key is not UTF-8 and nothing has been written.
-inline bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
+bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value,
                    std::size_t length_max) noexcept {
   const std::size_t value_size = any_value::size_of(value, length_max);
-  // With short key and value, which is nearly always, every length is one byte and the heads are two plain stores.
-  const std::size_t short_size = key.size() + value_size + 4;
-  if (short_size < 0x80U) [[likely]] {
-    if (!out.reserve(2 + short_size)) return true;
-    std::byte* at = out.cursor();
-    base::store(at, static_cast<std::uint32_t>(tag | short_size << 8U | std::size_t{tags::pair_key} << 16U |
-                                               key.size() << 24U));
-    if (!copy_text(at + 4, key) && !is_utf8(key)) [[unlikely]] return false;
-    at += 4 + key.size();
-    base::store(at, static_cast<std::uint16_t>(tags::pair_value | value_size << 8U));
-    out.set_cursor(any_value::put(at + 2, value, length_max));
-    return true;
-  }
   const std::size_t pair_size = length_field_size(key.size()) + length_field_size(value_size);
   if (!out.reserve(length_field_size(pair_size))) return true;
   std::byte* at = base::write_varint(any_value::put_tag(out.cursor(), tag), pair_size);
@@ -103,13 +91,17 @@ inline bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view ke
 
 }  // namespace
 
-inline std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept {
-  if (table_size_ != 0) [[unlikely]] return find_in_table(out, key);
+std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept {
+  if (table_size_ != 0) [[unlikely]]
+    return find_in_table(out, key);
+  if (!may_know(scan)) return nullptr;
   constexpr std::uint64_t ones = 0x0101010101010101ULL;
   const std::uint64_t wanted = ones * scan;
   for (std::size_t group = 0; group < count_; group += 8) {
     // Eight hashes at a time: a zero byte in `difference` is a match (or, rarely, the neighbour of one).
-    const std::uint64_t difference = hashes_[group / 8] ^ wanted;
+    std::uint64_t hashes = 0;
+    std::memcpy(&hashes, &hashes_[group], sizeof hashes);
+    const std::uint64_t difference = hashes ^ wanted;
     std::uint64_t matches = (difference - ones) & ~difference & (ones << 7U);
     for (; matches != 0; matches &= matches - 1) {
       const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(matches)) / 8;
@@ -119,24 +111,23 @@ inline std::uint32_t* AttributeList::find(const WireWriter& out, std::string_vie
   return nullptr;
 }
 
-inline void AttributeList::insert(WireWriter& out, std::string_view key, std::uint8_t scan,
-                                  std::size_t offset) noexcept {
-  const auto position = static_cast<std::uint32_t>(offset);
-  if (count_ < inline_count_max) [[likely]] {
-    std::uint64_t& word = hashes_[count_ / 8];
-    const std::size_t shift = 8 * (count_ % 8);
-    word = (shift == 0 ? 0 : word) | std::uint64_t{scan} << shift;
-    offsets_[count_] = position;
-  } else {
-    if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
-    insert_in_table(table_hash(key), position);
-  }
+void AttributeList::insert(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t offset) noexcept {
+  if (count_ < inline_count_max) return insert_inline(scan, offset);
+  if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
+  insert_in_table(table_hash(key), static_cast<std::uint32_t>(offset));
   ++count_;
 }
 
 void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept {
+  if (const auto* text = std::get_if<std::string_view>(&value)) return set_scalar(out, tag, key, *text);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return set_scalar(out, tag, key, *number);
+  set_slowly(out, tag, key, value);
+}
+
+void AttributeList::set_slowly(WireWriter& out, std::uint8_t tag, std::string_view key,
+                               const AttributeValue& value) noexcept {
   if (key.empty()) return;
-  if (count_ >= limits_.count_max) [[unlikely]] {
+  if (count_ >= limits_.count_max) {
     if (!is_utf8(key)) return set_repaired(out, tag, key, value);
     if (find(out, key, scan_hash(key)) == nullptr) {
       ++dropped_count_;
@@ -145,11 +136,14 @@ void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key,
   }
   const std::size_t begin = out.offset();
   if (!put_attribute(out, tag, key, value, limits_.value_length_max)) return set_repaired(out, tag, key, value);
-  if (out.failed()) return;
-  const std::uint8_t hash = scan_hash(key);
-  std::uint32_t* const known = find(out, key, hash);
-  if (known == nullptr) [[likely]] return insert(out, key, hash, begin);
+  if (!out.failed()) settle(out, key, scan_hash(key), begin);
+}
 
+// The attribute of this key has just been written from `begin` to the end: it stays there, or takes the place of an
+// earlier one.
+void AttributeList::settle(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t begin) noexcept {
+  std::uint32_t* const known = find(out, key, scan);
+  if (known == nullptr) return insert(out, key, scan, begin);
   const std::size_t size = out.offset() - begin;
   base::Bytes old = out.bytes_from(*known + 1);
   const std::size_t old_body = base::read_varint(old).value_or(0);
@@ -165,7 +159,7 @@ void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key,
 void AttributeList::set_repaired(WireWriter& out, std::uint8_t tag, std::string_view key,
                                  const AttributeValue& value) noexcept {
   try {
-    set(out, tag, replace_ill_formed(key), value);
+    set_slowly(out, tag, replace_ill_formed(key), value);
   } catch (const std::bad_alloc&) {
     out.fail();
   }

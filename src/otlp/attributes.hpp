@@ -25,14 +25,22 @@ class AttributeList {
  public:
   void reset(const AttributeLimits& limits) noexcept {
     limits_ = limits;
+    plain_count_max_ = limits.count_max < inline_count_max ? limits.count_max : inline_count_max;
     count_ = 0;
     dropped_count_ = 0;
-    if (table_size_ != 0) clear_table();
+    seen_ = 0;
+    if (table_size_ != 0) [[unlikely]]
+      clear_table();
   }
 
   // Appends the attribute as a KeyValue under `tag` (one byte). An earlier value of the same key is overwritten in
   // place or buried; a new key beyond the limit is counted as dropped. An empty key is ignored.
   void set(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept;
+
+  // The same for callers that know which of std::string_view, std::int64_t, bool and double they have: the hot path,
+  // without a variant between caller and wire. Defined in attributes_hot.hpp.
+  template <class Scalar>
+  void set_scalar(WireWriter& out, std::uint8_t tag, std::string_view key, Scalar value) noexcept;
 
   // Finds the attributes again among the fields from `from` to the end, after compact() has moved them.
   void rebuild(WireWriter& out, std::uint8_t tag, std::size_t from) noexcept;
@@ -48,8 +56,18 @@ class AttributeList {
     std::uint32_t offset = 0;  // 0: empty, as no attribute stands at the beginning of a buffer
   };
 
+  [[gnu::cold]] void set_slowly(WireWriter& out, std::uint8_t tag, std::string_view key,
+                                const AttributeValue& value) noexcept;
+  void settle(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t begin) noexcept;
+  [[nodiscard]] bool may_know(std::uint8_t scan) const noexcept { return (seen_ >> (scan & 63U) & 1U) != 0; }
   std::uint32_t* find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept;
   std::uint32_t* find_in_table(const WireWriter& out, std::string_view key) noexcept;
+  void insert_inline(std::uint8_t scan, std::size_t offset) noexcept {
+    hashes_[count_] = scan;
+    offsets_[count_] = static_cast<std::uint32_t>(offset);
+    seen_ |= std::uint64_t{1} << (scan & 63U);
+    ++count_;
+  }
   void insert(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t offset) noexcept;
   bool grow_table(const WireWriter& out) noexcept;
   void insert_in_table(std::uint32_t hash, std::uint32_t offset) noexcept;
@@ -57,13 +75,15 @@ class AttributeList {
   void set_repaired(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept;
 
   AttributeLimits limits_;
+  std::size_t plain_count_max_ = 0;  // below it a new key needs neither a limit nor the table
   std::size_t count_ = 0;
   std::uint32_t dropped_count_ = 0;
   std::size_t table_size_ = 0;      // slots in use as a table (a power of two); 0 while the inline scan serves
   std::size_t table_capacity_ = 0;  // slots allocated; kept from record to record
   std::unique_ptr<Slot[]> table_;
-  // Eight one-byte hashes to the word: read and written as words, since a wide load right behind a narrow store stalls.
-  std::array<std::uint64_t, inline_count_max / 8> hashes_{};
+  // One bit for each low six bits of a hash that occurs: tells for nearly every new key that it is new, without a scan.
+  std::uint64_t seen_ = 0;
+  std::array<std::uint8_t, inline_count_max> hashes_{};
   std::array<std::uint32_t, inline_count_max> offsets_{};
 };
 

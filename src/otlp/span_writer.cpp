@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "otlp/attributes_hot.hpp"
 #include "otlp/fields.hpp"
 #include "otlp/record_head.hpp"
 
@@ -68,8 +69,29 @@ void SpanWriter::replace_field(std::size_t& known, std::uint8_t tag, std::string
   if (known != 0) out_.bury(known);
   known = text.empty() ? 0 : out_.offset();
   put_text_field(out_, tag, text);
-  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]] reclaim();
+  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
+    reclaim();
 }
+
+template <class Scalar>
+void SpanWriter::set_scalar(std::string_view key, Scalar value) noexcept {
+  attributes_.set_scalar(out_, tags::span::attribute, key, value);
+  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
+    reclaim();
+}
+template void SpanWriter::set_scalar(std::string_view, std::string_view) noexcept;
+template void SpanWriter::set_scalar(std::string_view, std::int64_t) noexcept;
+template void SpanWriter::set_scalar(std::string_view, bool) noexcept;
+template void SpanWriter::set_scalar(std::string_view, double) noexcept;
+
+template <class Scalar>
+void SpanWriter::set_event_scalar(std::string_view key, Scalar value) noexcept {
+  if (child_body_ != 0) child_attributes_.set_scalar(out_, tags::event::attribute, key, value);
+}
+template void SpanWriter::set_event_scalar(std::string_view, std::string_view) noexcept;
+template void SpanWriter::set_event_scalar(std::string_view, std::int64_t) noexcept;
+template void SpanWriter::set_event_scalar(std::string_view, bool) noexcept;
+template void SpanWriter::set_event_scalar(std::string_view, double) noexcept;
 
 bool SpanWriter::begin_child(std::uint8_t tag, std::size_t size, std::size_t attribute_count_max) noexcept {
   if (out_.failed() || !out_.reserve(1 + child_length_size + size)) return false;
@@ -86,7 +108,13 @@ void SpanWriter::end_child(std::uint8_t dropped_tag) noexcept {
   constexpr std::size_t count_size = 6;
   if (!out_.reserve(count_size)) return;
   out_.set_cursor(put_count(out_.cursor(), dropped_tag, child_attributes_.dropped_count()));
-  out_.close_padded(child_body_, child_length_size);
+  const std::size_t size = out_.offset() - child_body_;
+  if (size < std::size_t{1} << (7 * child_length_size)) [[likely]] {
+    const auto length = static_cast<std::uint16_t>((size & 0x7FU) | 0x80U | size >> 7U << 8U);
+    base::store(out_.at(child_body_) - child_length_size, length);
+  } else {
+    out_.close_padded(child_body_, child_length_size);
+  }
   child_body_ = 0;
 }
 
@@ -149,7 +177,8 @@ void SpanWriter::set_status(SpanStatus status, std::string_view description) noe
     put_text_field(out_, tags::status::message, description);
     if (!out_.failed()) out_.close_padded(body, status_length_size);
   }
-  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]] reclaim();
+  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
+    reclaim();
 }
 
 base::Bytes SpanWriter::end(base::WallTime end_time) noexcept {

@@ -19,7 +19,14 @@
 namespace arca::otlp {
 
 // As numbered in OTLP.
-enum class SpanKind : std::uint8_t { unspecified = 0, internal = 1, server = 2, client = 3, producer = 4, consumer = 5 };
+enum class SpanKind : std::uint8_t {
+  unspecified = 0,
+  internal = 1,
+  server = 2,
+  client = 3,
+  producer = 4,
+  consumer = 5
+};
 enum class SpanStatus : std::uint8_t { unset = 0, ok = 1, error = 2 };
 
 struct SpanLimits {
@@ -75,12 +82,19 @@ class SpanWriter {
   // Sets an attribute of the span. Requires: no event or link open (true of set_name and set_status as well).
   void set_attribute(std::string_view key, const AttributeValue& value) noexcept {
     attributes_.set(out_, tags_attribute, key, value);
-    if (out_.dead_bytes() > dead_bytes_max) [[unlikely]] reclaim();
+    if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
+      reclaim();
   }
+
+  // The same in the value's own type (std::string_view, std::int64_t, bool, double): see AttributeList::set_scalar.
+  template <class Scalar>
+  void set_scalar(std::string_view key, Scalar value) noexcept;
 
   // Opens an event. False: the limit is reached, it was counted as dropped, and there is nothing to end.
   bool begin_event(std::string_view name, base::WallTime time) noexcept;
   void set_event_attribute(std::string_view key, const AttributeValue& value) noexcept;
+  template <class Scalar>
+  void set_event_scalar(std::string_view key, Scalar value) noexcept;
   void end_event() noexcept;
 
   // Opens a link, with the same contract.
@@ -110,14 +124,14 @@ class SpanWriter {
   bool begin_child(std::uint8_t tag, std::size_t size, std::size_t attribute_count_max) noexcept;
   void end_child(std::uint8_t dropped_tag) noexcept;
   void replace_field(std::size_t& known, std::uint8_t tag, std::string_view text) noexcept;
-  void reclaim() noexcept;
+  [[gnu::cold]] void reclaim() noexcept;
 
   WireWriter out_;
   SpanLimits limits_;
-  std::size_t kind_offset_ = 0;     // of the field kind; start time and flags stand right behind it
-  std::size_t name_offset_ = 0;     // of the name field; 0: none
-  std::size_t status_offset_ = 0;   // of the status field with a description; 0: none
-  std::size_t child_body_ = 0;      // of the open event or link; 0: none
+  std::size_t kind_offset_ = 0;    // of the field kind; start time and flags stand right behind it
+  std::size_t name_offset_ = 0;    // of the name field; 0: none
+  std::size_t status_offset_ = 0;  // of the status field with a description; 0: none
+  std::size_t child_body_ = 0;     // of the open event or link; 0: none
   std::uint32_t event_count_ = 0;
   std::uint32_t link_count_ = 0;
   std::uint32_t dropped_event_count_ = 0;

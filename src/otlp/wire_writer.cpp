@@ -7,9 +7,15 @@ namespace arca::otlp {
 std::size_t size_of_own_field(base::Bytes fields) noexcept {
   base::Bytes rest = fields;
   switch (static_cast<WireType>(base::read_varint(rest).value_or(0) & 7U)) {
-    case WireType::varint: static_cast<void>(base::read_varint(rest)); break;
-    case WireType::fixed64: rest = rest.subspan(8); break;
-    case WireType::fixed32: rest = rest.subspan(4); break;
+    case WireType::varint:
+      static_cast<void>(base::read_varint(rest));
+      break;
+    case WireType::fixed64:
+      rest = rest.subspan(8);
+      break;
+    case WireType::fixed32:
+      rest = rest.subspan(4);
+      break;
     case WireType::length: {
       const std::size_t body = base::read_varint(rest).value_or(0);
       rest = rest.subspan(body);
@@ -42,8 +48,7 @@ void WireWriter::bury(std::size_t offset) noexcept {
   dead_bytes_ += size_of_own_field(bytes_from(offset));
 }
 
-void WireWriter::compact(std::size_t from) noexcept {
-  if (dead_bytes_ == 0 || failed_) return;
+void WireWriter::compact_fields(std::size_t from) noexcept {
   std::byte* to = at(from);
   for (const std::byte* field = to; field != at_;) {
     const std::size_t size = size_of_own_field({field, at_});
@@ -76,8 +81,7 @@ void WireWriter::close_padded(std::size_t body, std::size_t reserved) noexcept {
   *length = static_cast<std::byte>(size);
 }
 
-void WireWriter::trim(std::size_t capacity_max) noexcept {
-  if (capacity() <= capacity_max) return;
+void WireWriter::give_back() noexcept {
   std::free(begin_);
   begin_ = at_ = end_ = nullptr;
 }

@@ -44,9 +44,12 @@ class WireWriter {
     if (reserve(headroom)) at_ += headroom;
   }
 
+  // Whether there is room for `size` more bytes already.
+  [[nodiscard]] bool has_room(std::size_t size) const noexcept { return size <= static_cast<std::size_t>(end_ - at_); }
   // Makes room for `size` more bytes. False: no memory, the record is refused.
   [[nodiscard]] bool reserve(std::size_t size) noexcept {
-    if (size <= static_cast<std::size_t>(end_ - at_)) [[likely]] return true;
+    if (has_room(size)) [[likely]]
+      return true;
     return grow(size);
   }
 
@@ -93,7 +96,10 @@ class WireWriter {
   // Marks the length-delimited field at `offset` (one-byte tag) as overwritten.
   void bury(std::size_t offset) noexcept;
   // Removes buried fields among the fields from `from` to the end. Cheap when there are none.
-  void compact(std::size_t from) noexcept;
+  void compact(std::size_t from) noexcept {
+    if (dead_bytes_ != 0 && !failed_) [[unlikely]]
+      compact_fields(from);
+  }
   [[nodiscard]] std::size_t dead_bytes() const noexcept { return dead_bytes_; }
 
   // Closes a message that began at `body` behind `reserved` bytes kept free for its length: a padded varint that
@@ -102,11 +108,16 @@ class WireWriter {
 
   // Gives memory back if the buffer has grown beyond `capacity_max`, so that one huge record is not paid for
   // ever. Requires: the bytes of the last record are no longer needed.
-  void trim(std::size_t capacity_max) noexcept;
+  void trim(std::size_t capacity_max) noexcept {
+    if (capacity() > capacity_max) [[unlikely]]
+      give_back();
+  }
   [[nodiscard]] std::size_t capacity() const noexcept { return static_cast<std::size_t>(end_ - begin_); }
 
  private:
-  bool grow(std::size_t size) noexcept;
+  [[gnu::cold]] void give_back() noexcept;
+  [[gnu::cold]] bool grow(std::size_t size) noexcept;
+  [[gnu::cold]] void compact_fields(std::size_t from) noexcept;
 
   std::byte* begin_ = nullptr;
   std::byte* at_ = nullptr;

@@ -32,33 +32,79 @@ inline otlp::AttributeValue to_value(const api::common::AttributeValue& value) n
   using api::common::AttributeType;
   const auto& v = value;
   switch (static_cast<AttributeType>(value.index())) {
-    case AttributeType::kTypeBool: return *nostd::get_if<bool>(&v);
-    case AttributeType::kTypeInt: return static_cast<std::int64_t>(*nostd::get_if<std::int32_t>(&v));
-    case AttributeType::kTypeInt64: return *nostd::get_if<std::int64_t>(&v);
-    case AttributeType::kTypeUInt: return static_cast<std::int64_t>(*nostd::get_if<std::uint32_t>(&v));
-    case AttributeType::kTypeDouble: return *nostd::get_if<double>(&v);
+    case AttributeType::kTypeBool:
+      return *nostd::get_if<bool>(&v);
+    case AttributeType::kTypeInt:
+      return static_cast<std::int64_t>(*nostd::get_if<std::int32_t>(&v));
+    case AttributeType::kTypeInt64:
+      return *nostd::get_if<std::int64_t>(&v);
+    case AttributeType::kTypeUInt:
+      return static_cast<std::int64_t>(*nostd::get_if<std::uint32_t>(&v));
+    case AttributeType::kTypeDouble:
+      return *nostd::get_if<double>(&v);
     case AttributeType::kTypeCString: {
       const char* text = *nostd::get_if<const char*>(&v);
       return text == nullptr ? std::string_view() : std::string_view(text);
     }
-    case AttributeType::kTypeString: return to_std(*nostd::get_if<nostd::string_view>(&v));
-    case AttributeType::kTypeSpanBool: return detail::to_span(*nostd::get_if<nostd::span<const bool>>(&v));
-    case AttributeType::kTypeSpanInt: return detail::to_span(*nostd::get_if<nostd::span<const std::int32_t>>(&v));
-    case AttributeType::kTypeSpanInt64: return detail::to_span(*nostd::get_if<nostd::span<const std::int64_t>>(&v));
-    case AttributeType::kTypeSpanUInt: return detail::to_span(*nostd::get_if<nostd::span<const std::uint32_t>>(&v));
-    case AttributeType::kTypeSpanDouble: return detail::to_span(*nostd::get_if<nostd::span<const double>>(&v));
+    case AttributeType::kTypeString:
+      return to_std(*nostd::get_if<nostd::string_view>(&v));
+    case AttributeType::kTypeSpanBool:
+      return detail::to_span(*nostd::get_if<nostd::span<const bool>>(&v));
+    case AttributeType::kTypeSpanInt:
+      return detail::to_span(*nostd::get_if<nostd::span<const std::int32_t>>(&v));
+    case AttributeType::kTypeSpanInt64:
+      return detail::to_span(*nostd::get_if<nostd::span<const std::int64_t>>(&v));
+    case AttributeType::kTypeSpanUInt:
+      return detail::to_span(*nostd::get_if<nostd::span<const std::uint32_t>>(&v));
+    case AttributeType::kTypeSpanDouble:
+      return detail::to_span(*nostd::get_if<nostd::span<const double>>(&v));
     case AttributeType::kTypeSpanString: {
       const auto& texts = *nostd::get_if<nostd::span<const nostd::string_view>>(&v);
       return otlp::TextArray::of(texts.data(), texts.size());
     }
-    case AttributeType::kTypeUInt64: return *nostd::get_if<std::uint64_t>(&v);
-    case AttributeType::kTypeSpanUInt64: return detail::to_span(*nostd::get_if<nostd::span<const std::uint64_t>>(&v));
+    case AttributeType::kTypeUInt64:
+      return *nostd::get_if<std::uint64_t>(&v);
+    case AttributeType::kTypeSpanUInt64:
+      return detail::to_span(*nostd::get_if<nostd::span<const std::uint64_t>>(&v));
     case AttributeType::kTypeSpanByte: {
       const auto& bytes = *nostd::get_if<nostd::span<const std::uint8_t>>(&v);
       return base::Bytes(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size());
     }
   }
   return std::string_view();  // a type that a later API may add
+}
+
+// Calls set_scalar(value) with the scalars that nearly all attributes are, in their own type, and set_any(value) with
+// an otlp::AttributeValue for the rest, which is kept out of the way.
+template <class SetAny>
+[[gnu::cold, gnu::noinline]] void convert_value(const api::common::AttributeValue& value, SetAny& set_any) noexcept {
+  set_any(to_value(value));
+}
+template <class SetScalar, class SetAny>
+void dispatch_value(const api::common::AttributeValue& value, SetScalar&& set_scalar, SetAny&& set_any) noexcept {
+  namespace nostd = api::nostd;
+  using api::common::AttributeType;
+  constexpr auto index_of = [](AttributeType type) { return static_cast<std::size_t>(type); };
+  switch (value.index()) {
+    case index_of(AttributeType::kTypeString):
+      return set_scalar(to_std(*nostd::get_if<nostd::string_view>(&value)));
+    case index_of(AttributeType::kTypeInt64):
+      return set_scalar(*nostd::get_if<std::int64_t>(&value));
+    case index_of(AttributeType::kTypeBool):
+      return set_scalar(*nostd::get_if<bool>(&value));
+    case index_of(AttributeType::kTypeDouble):
+      return set_scalar(*nostd::get_if<double>(&value));
+    case index_of(AttributeType::kTypeInt):
+      return set_scalar(std::int64_t{*nostd::get_if<std::int32_t>(&value)});
+    case index_of(AttributeType::kTypeUInt):
+      return set_scalar(std::int64_t{*nostd::get_if<std::uint32_t>(&value)});
+    case index_of(AttributeType::kTypeCString): {
+      const char* text = *nostd::get_if<const char*>(&value);
+      return set_scalar(text == nullptr ? std::string_view() : std::string_view(text));
+    }
+    default:
+      return convert_value(value, set_any);
+  }
 }
 
 inline otlp::TraceId to_trace_id(const api::trace::TraceId& id) noexcept {

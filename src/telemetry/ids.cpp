@@ -9,15 +9,22 @@
 namespace arca::telemetry {
 
 void make_trace_id(std::uint8_t (&id)[16]) noexcept {
-  const std::uint64_t high = os::system_random().next();
-  const std::uint64_t low = os::system_random().next();
-  std::memcpy(id, &high, 8);
-  std::memcpy(id + 8, &low, 8);
+  std::uint64_t bits[2];
+  os::fill_random(bits);
+  std::memcpy(id, bits, sizeof id);
+}
+
+void make_trace_and_span_id(std::uint8_t (&trace_id)[16], std::uint8_t (&span_id)[8]) noexcept {
+  std::uint64_t bits[3];
+  os::fill_random(bits);
+  std::memcpy(trace_id, bits, 16);
+  std::memcpy(span_id, bits + 2, 8);
 }
 
 void make_span_id(std::uint8_t (&id)[8]) noexcept {
-  const std::uint64_t bits = os::system_random().next();
-  std::memcpy(id, &bits, 8);
+  std::uint64_t bits[1];
+  os::fill_random(bits);
+  std::memcpy(id, bits, 8);
 }
 
 std::string make_uuid() {

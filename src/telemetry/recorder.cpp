@@ -66,11 +66,26 @@ bool Recorder::close(os::Clock& clock, base::SteadyTime deadline) noexcept {
   return true;
 }
 
+[[gnu::always_inline]] inline bool Recorder::hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope,
+                                                       base::Bytes record, std::uint32_t item_count) noexcept {
+  if (record.empty()) [[unlikely]]
+    return refuse(intake, signal, item_count);
+  const model::ContextId context = scope.id_in(intake);
+  if (context == model::no_context) [[unlikely]]
+    return append_direct(intake, signal, scope, record, item_count);
+  const journal::AppendStatus status = intake.pool->append(signal, context, record, item_count);
+  if (status == journal::AppendStatus::accepted) [[likely]]
+    return true;
+  return go_past_pool(intake, signal, scope, record, item_count, status);
+}
+
 bool Recorder::record(model::Signal signal, ScopeContext& scope, base::Bytes record,
                       std::uint32_t item_count) noexcept {
   ThreadCache* cache = ThreadCache::mine();
   if (cache == nullptr) return false;
-  if (forked_.load(std::memory_order_relaxed) && !reopen_after_fork()) [[unlikely]] return false;
+  if (forked_.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (!reopen_after_fork()) return false;
+  }
   const Inside inside(*cache);
   const Intake* intake = intake_.load(std::memory_order_seq_cst);
   if (intake == nullptr) [[unlikely]] {
@@ -87,20 +102,21 @@ bool Recorder::record(model::Signal signal, ScopeContext& scope, base::Bytes rec
   return taken;
 }
 
-bool Recorder::hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
-                         std::uint32_t item_count) noexcept {
-  if (record.empty()) return refuse(intake, signal, item_count);
-  const model::ContextId context = scope.id_in(intake);
-  if (context == model::no_context) [[unlikely]] return append_direct(intake, signal, scope, record, item_count);
-  switch (intake.pool->append(signal, context, record, item_count)) {
-    case journal::AppendStatus::accepted: return true;
+// What the pool did not take.
+bool Recorder::go_past_pool(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                            std::uint32_t item_count, journal::AppendStatus status) noexcept {
+  switch (status) {
+    case journal::AppendStatus::accepted:
+      break;
     case journal::AppendStatus::no_room:
       // Everything in the pool is on its way and cannot be moved, but the journal may have room. Not for metrics:
       // there they would overtake those in the pool.
       if (signal == model::Signal::metrics) return refuse(intake, signal, item_count);
       [[fallthrough]];
-    case journal::AppendStatus::too_large: return append_direct(intake, signal, scope, record, item_count);
-    case journal::AppendStatus::closed: return false;
+    case journal::AppendStatus::too_large:
+      return append_direct(intake, signal, scope, record, item_count);
+    case journal::AppendStatus::closed:
+      return false;
   }
   return false;
 }

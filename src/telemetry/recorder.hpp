@@ -57,12 +57,13 @@ class ScopeContext {
   // The id in this intake's pool; no_context if its context region is used up.
   model::ContextId id_in(const Intake& intake) noexcept {
     const std::uint64_t known = known_.load(std::memory_order_relaxed);
-    if (known >> 32U == intake.epoch) [[likely]] return static_cast<model::ContextId>(known);
+    if (known >> 32U == intake.epoch) [[likely]]
+      return static_cast<model::ContextId>(known);
     return intern(intake);
   }
 
  private:
-  model::ContextId intern(const Intake& intake) noexcept;
+  [[gnu::cold]] model::ContextId intern(const Intake& intake) noexcept;
 
   const ResourceSlot& resource_;
   const std::vector<std::byte> scope_fields_;
@@ -90,10 +91,12 @@ class Recorder final : private os::ForkSubscriber {
  private:
   bool hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
                  std::uint32_t item_count) noexcept;
-  bool append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
-                     std::uint32_t item_count) noexcept;
-  bool refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept;
-  bool reopen_after_fork() noexcept;
+  [[gnu::cold]] bool go_past_pool(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                                  std::uint32_t item_count, journal::AppendStatus status) noexcept;
+  [[gnu::cold]] bool append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
+                                   std::uint32_t item_count) noexcept;
+  [[gnu::cold]] bool refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept;
+  [[gnu::cold]] bool reopen_after_fork() noexcept;
 
   void after_fork_in_child() noexcept override;
 

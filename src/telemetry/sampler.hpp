@@ -18,6 +18,10 @@ class Sampler {
   [[nodiscard]] bool samples(const std::uint8_t (&trace_id)[16],
                              const opentelemetry::trace::SpanContext& parent) const noexcept {
     if (parent_based_ && parent.IsValid()) return parent.IsSampled();
+    return samples_root(trace_id);
+  }
+  // The same for a root span.
+  [[nodiscard]] bool samples_root(const std::uint8_t (&trace_id)[16]) const noexcept {
     return root_ == Root::on || (root_ == Root::ratio && samples_by_ratio(trace_id));
   }
 

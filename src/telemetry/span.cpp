@@ -1,7 +1,6 @@
 #include "telemetry/span.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "os/fork.hpp"
 #include "telemetry/api_values.hpp"
@@ -13,22 +12,35 @@ namespace trace_api = opentelemetry::trace;
 namespace common = opentelemetry::common;
 namespace nostd = opentelemetry::nostd;
 
-Span::Span(Core& core, ScopeContext& scope, const trace_api::SpanContext& context,
-           std::unique_ptr<otlp::SpanWriter> writer, const Moment& start) noexcept
-    : core_(core),
-      scope_(scope),
-      writer_(std::move(writer)),
-      context_(context),
-      start_(start),
-      generation_(os::fork_generation()) {}
+namespace {
+
+// The empty trace state without an owner: copies cost no atomic operation on a line that all threads share. The
+// owning copy is never destroyed, so that spans of static objects may still use it.
+const nostd::shared_ptr<trace_api::TraceState>& empty_trace_state() {
+  static const auto* const shared = [] {
+    static const auto* const owner = new nostd::shared_ptr<trace_api::TraceState>(trace_api::TraceState::GetDefault());
+    return new nostd::shared_ptr<trace_api::TraceState>(
+        std::shared_ptr<trace_api::TraceState>(std::shared_ptr<void>(), owner->get()));
+  }();
+  return *shared;
+}
+
+}  // namespace
+
+trace_api::SpanContext SpanIdentity::context() const noexcept {
+  return {trace_id, span_id, flags, false, trace_state ? *trace_state : empty_trace_state()};
+}
 
 Span::~Span() {
   if (writer_ != nullptr) Span::End({});
 }
 
 void Span::SetAttribute(nostd::string_view key, const common::AttributeValue& value) noexcept {
-  const std::lock_guard lock(lock_);
-  if (writer_ != nullptr) writer_->set_attribute(to_std(key), to_value(value));
+  const base::BiasedGuard lock(lock_);
+  if (writer_ == nullptr) return;
+  dispatch_value(
+      value, [&](auto scalar) { writer_->set_scalar(to_std(key), scalar); },
+      [&](const otlp::AttributeValue& any) { writer_->set_attribute(to_std(key), any); });
 }
 
 void Span::AddEvent(nostd::string_view name) noexcept { add_event(to_std(name), now(), nullptr); }
@@ -47,11 +59,13 @@ void Span::AddEvent(nostd::string_view name, const common::KeyValueIterable& att
 }
 
 void Span::add_event(std::string_view name, base::WallTime time, const common::KeyValueIterable* attributes) noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   if (writer_ == nullptr || !writer_->begin_event(name, time)) return;
   if (attributes != nullptr) {
     attributes->ForEachKeyValue([this](nostd::string_view key, const common::AttributeValue& value) noexcept {
-      writer_->set_event_attribute(to_std(key), to_value(value));
+      dispatch_value(
+          value, [&](auto scalar) { writer_->set_event_scalar(to_std(key), scalar); },
+          [&](const otlp::AttributeValue& any) { writer_->set_event_attribute(to_std(key), any); });
       return true;
     });
   }
@@ -77,12 +91,12 @@ void add_link(otlp::SpanWriter& writer, const trace_api::SpanContext& target,
 
 #if OPENTELEMETRY_ABI_VERSION_NO >= 2
 void Span::AddLink(const trace_api::SpanContext& target, const common::KeyValueIterable& attributes) noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   if (writer_ != nullptr) add_link(*writer_, target, attributes);
 }
 
 void Span::AddLinks(const trace_api::SpanContextKeyValueIterable& links) noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   if (writer_ == nullptr) return;
   links.ForEachKeyValue([this](trace_api::SpanContext target, const common::KeyValueIterable& attributes) noexcept {
     add_link(*writer_, target, attributes);
@@ -92,19 +106,19 @@ void Span::AddLinks(const trace_api::SpanContextKeyValueIterable& links) noexcep
 #endif
 
 void Span::SetStatus(trace_api::StatusCode code, nostd::string_view description) noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   if (writer_ == nullptr) return;
   // The API numbers them as OTLP does.
   writer_->set_status(static_cast<otlp::SpanStatus>(code), to_std(description));
 }
 
 void Span::UpdateName(nostd::string_view name) noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   if (writer_ != nullptr) writer_->set_name(to_std(name));
 }
 
 bool Span::IsRecording() const noexcept {
-  const std::lock_guard lock(lock_);
+  const base::BiasedGuard lock(lock_);
   return writer_ != nullptr;
 }
 
@@ -129,7 +143,7 @@ base::WallTime Span::end_time(const trace_api::EndSpanOptions& options) noexcept
 void Span::End(const trace_api::EndSpanOptions& options) noexcept {
   std::unique_ptr<otlp::SpanWriter> writer;
   {
-    const std::lock_guard lock(lock_);
+    const base::BiasedGuard lock(lock_);
     writer = std::move(writer_);
   }
   if (writer == nullptr) return;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/biased_lock.hpp"
 #include "opentelemetry/trace/span.h"
+#include "os/fork.hpp"
 #include "otlp/span_writer.hpp"
 #include "telemetry/fast_clock.hpp"
 #include "telemetry/recorder.hpp"
@@ -14,13 +16,30 @@ namespace arca::telemetry {
 
 struct Core;
 
+// Who a span is: its SpanContext in plain values. The trace state is there only if it is not empty: the API's shared
+// pointers cost a virtual call and an atomic operation for each copy.
+struct SpanIdentity {
+  opentelemetry::trace::TraceId trace_id;
+  opentelemetry::trace::SpanId span_id;
+  opentelemetry::trace::TraceFlags flags;
+  std::optional<opentelemetry::nostd::shared_ptr<opentelemetry::trace::TraceState>> trace_state;
+
+  [[nodiscard]] opentelemetry::trace::SpanContext context() const noexcept;
+};
+
 // Thread-safe; cheapest from the thread that started it.
 class Span final : public opentelemetry::trace::Span {
  public:
   // `writer` has begun the span. Times given by the application are in `start` (its counter is 0 if there is no
   // steady time).
-  Span(Core& core, ScopeContext& scope, const opentelemetry::trace::SpanContext& context,
-       std::unique_ptr<otlp::SpanWriter> writer, const Moment& start) noexcept;
+  Span(Core& core, ScopeContext& scope, SpanIdentity&& identity, std::unique_ptr<otlp::SpanWriter> writer,
+       const Moment& start) noexcept
+      : core_(core),
+        scope_(scope),
+        writer_(std::move(writer)),
+        identity_(std::move(identity)),
+        start_(start),
+        generation_(os::fork_generation()) {}
   // A span that was never ended is ended when its last reference goes, as the SDK does it.
   ~Span() override;
 
@@ -42,7 +61,7 @@ class Span final : public opentelemetry::trace::Span {
                  opentelemetry::nostd::string_view description) noexcept override;
   void UpdateName(opentelemetry::nostd::string_view name) noexcept override;
   void End(const opentelemetry::trace::EndSpanOptions& options) noexcept override;
-  [[nodiscard]] opentelemetry::trace::SpanContext GetContext() const noexcept override { return context_; }
+  [[nodiscard]] opentelemetry::trace::SpanContext GetContext() const noexcept override { return identity_.context(); }
   [[nodiscard]] bool IsRecording() const noexcept override;
 
  private:
@@ -55,7 +74,7 @@ class Span final : public opentelemetry::trace::Span {
   ScopeContext& scope_;
   mutable base::BiasedLock lock_;
   std::unique_ptr<otlp::SpanWriter> writer_;  // under lock_; null once the span has ended
-  const opentelemetry::trace::SpanContext context_;
+  const SpanIdentity identity_;
   const Moment start_;
   const std::uint64_t generation_;  // of forks: a child does not record its parent's spans
 };

@@ -39,17 +39,19 @@ using Counts = std::array<std::uint64_t, count_size>;
 class ThreadCache {
  public:
   static constexpr std::size_t block_size = 384;
-  static constexpr std::size_t free_max = 64;               // of each kind
-  static constexpr std::size_t buffer_max = 64 * 1024;      // a writer that grew beyond this gives memory back
+  static constexpr std::size_t free_max = 64;           // of each kind
+  static constexpr std::size_t buffer_max = 64 * 1024;  // a writer that grew beyond this gives memory back
 
   // The calling thread's. Null only when there is no memory.
   static ThreadCache* mine() noexcept {
-    if (current_ != nullptr) [[likely]] return current_;
+    if (current_ != nullptr) [[likely]]
+      return current_;
     return make();
   }
 
   void* take_block() {
-    if (block_count_ > 0) [[likely]] return blocks_[--block_count_];
+    if (block_count_ > 0) [[likely]]
+      return blocks_[--block_count_];
     return ::operator new(block_size);
   }
   void give_block(void* block) noexcept {
@@ -95,7 +97,8 @@ class ThreadCache {
 
   template <class Writer>
   std::unique_ptr<Writer> take(FreeList<Writer>& list) noexcept {
-    if (list.size > 0) [[likely]] return std::move(list.writers[--list.size]);
+    if (list.size > 0) [[likely]]
+      return std::move(list.writers[--list.size]);
     return std::unique_ptr<Writer>(new (std::nothrow) Writer());
   }
   template <class Writer>
@@ -105,7 +108,8 @@ class ThreadCache {
     list.writers[list.size++] = std::move(writer);
   }
 
-  static thread_local constinit ThreadCache* current_;
+  // initial-exec: one load instead of a call, also in a shared library.
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit ThreadCache* current_;
 
   std::size_t block_count_ = 0;
   std::array<void*, free_max> blocks_;

@@ -1,6 +1,7 @@
 #include "telemetry/tracer.hpp"
 
 #include <cstring>
+#include <optional>
 
 #include "opentelemetry/context/runtime_context.h"
 #include "opentelemetry/trace/context.h"
@@ -23,17 +24,6 @@ namespace {
 
 using ApiSpan = std::shared_ptr<trace_api::Span>;
 
-// The empty trace state without an owner: copies cost no atomic operation on a line that all threads share. The
-// owning copy is never destroyed, so that spans of static objects may still use it.
-const nostd::shared_ptr<trace_api::TraceState>& empty_trace_state() {
-  static const auto* const shared = [] {
-    static const auto* const owner = new nostd::shared_ptr<trace_api::TraceState>(trace_api::TraceState::GetDefault());
-    return new nostd::shared_ptr<trace_api::TraceState>(
-        std::shared_ptr<trace_api::TraceState>(std::shared_ptr<void>(), owner->get()));
-  }();
-  return *shared;
-}
-
 // What is returned when there is no memory for anything better.
 ApiSpan no_span() noexcept {
   static auto* const span = new trace_api::DefaultSpan(trace_api::SpanContext::GetInvalid());
@@ -46,10 +36,8 @@ const nostd::shared_ptr<trace_api::Span>* span_in(const context::ContextValue& v
 }
 
 // The parent as the specification finds it: an explicit span context, else the span of an explicit context, else the
-// current span; a context may ask for a root.
-trace_api::SpanContext parent_of(const trace_api::StartSpanOptions& options) noexcept {
-  const trace_api::SpanContext none(trace_api::TraceId(), trace_api::SpanId(), trace_api::TraceFlags(), false,
-                                    empty_trace_state());
+// current span; a context may ask for a root. Nothing, or a valid context.
+std::optional<trace_api::SpanContext> parent_of(const trace_api::StartSpanOptions& options) noexcept {
   if (const auto* given = nostd::get_if<trace_api::SpanContext>(&options.parent)) {
     if (given->IsValid()) return *given;
   } else if (const auto* explicit_context = nostd::get_if<context::Context>(&options.parent)) {
@@ -58,16 +46,19 @@ trace_api::SpanContext parent_of(const trace_api::StartSpanOptions& options) noe
       auto found = (*span)->GetContext();
       if (found.IsValid()) return found;
     }
-    if (trace_api::IsRootSpan(*explicit_context)) return none;
+    if (trace_api::IsRootSpan(*explicit_context)) return std::nullopt;
   }
   const auto value = context::RuntimeContext::GetCurrent().GetValue(trace_api::kSpanKey);
-  const auto* span = span_in(value);
-  return span == nullptr ? none : (*span)->GetContext();
+  if (const auto* span = span_in(value)) {
+    auto found = (*span)->GetContext();
+    if (found.IsValid()) return found;
+  }
+  return std::nullopt;
 }
 
-Count started(bool sampled, const trace_api::SpanContext& parent) noexcept {
-  if (!parent.IsValid()) return sampled ? Count::span_recorded_root : Count::span_dropped_root;
-  if (parent.IsRemote()) return sampled ? Count::span_recorded_remote : Count::span_dropped_remote;
+Count started(bool sampled, const std::optional<trace_api::SpanContext>& parent) noexcept {
+  if (!parent) return sampled ? Count::span_recorded_root : Count::span_dropped_root;
+  if (parent->IsRemote()) return sampled ? Count::span_recorded_remote : Count::span_dropped_remote;
   return sampled ? Count::span_recorded_local : Count::span_dropped_local;
 }
 
@@ -83,38 +74,43 @@ Moment start_moment(FastClock& clock, const trace_api::StartSpanOptions& options
   return start;
 }
 
-void begin(otlp::SpanWriter& writer, const Core& core, const trace_api::SpanContext& own,
-           const trace_api::SpanContext& parent, std::string_view name, trace_api::SpanKind kind,
+void begin(otlp::SpanWriter& writer, const Core& core, const SpanIdentity& own,
+           const std::optional<trace_api::SpanContext>& parent, std::string_view name, trace_api::SpanKind kind,
            const Moment& start) noexcept {
-  const auto& state = own.trace_state();
-  const std::string header = state->Empty() ? std::string() : state->ToHeader();
-  otlp::SpanStart span{.trace_id = to_trace_id(own.trace_id()),
-                       .span_id = to_span_id(own.span_id()),
+  const std::string header = own.trace_state ? (*own.trace_state)->ToHeader() : std::string();
+  otlp::SpanStart span{.trace_id = to_trace_id(own.trace_id),
+                       .span_id = to_span_id(own.span_id),
                        .trace_state = header,
-                       .flags = otlp::span_flags(own.trace_flags().flags(), parent.IsRemote()),
+                       .flags = otlp::span_flags(own.flags.flags(), parent && parent->IsRemote()),
                        .kind = static_cast<otlp::SpanKind>(static_cast<int>(kind) + 1),
                        .start_time = to_wall_time(start.unix_nanos),
                        .name = name};
-  if (parent.IsValid()) span.parent_span_id = to_span_id(parent.span_id());
+  if (parent) span.parent_span_id = to_span_id(parent->span_id());
   writer.begin(span, core.span_limits);
 }
 
-trace_api::SpanContext make_context(const Core& core, const trace_api::SpanContext& parent, bool& sampled) noexcept {
+// Returns whether the span is recorded.
+bool identify(const Core& core, const std::optional<trace_api::SpanContext>& parent, SpanIdentity& own) noexcept {
   std::uint8_t trace_id[16];
   std::uint8_t span_id[8];
-  if (parent.IsValid()) {
-    std::memcpy(trace_id, parent.trace_id().Id().data(), sizeof trace_id);
+  std::uint8_t random = 0x02;  // the flag that says that the trace id is random: ours are
+  bool sampled = false;
+  if (parent) {
+    std::memcpy(trace_id, parent->trace_id().Id().data(), sizeof trace_id);
+    make_span_id(span_id);
+    random &= parent->trace_flags().flags();  // a parent's statement is passed on
+    sampled = core.sampler.samples(trace_id, *parent);
+    const auto& state = parent->trace_state();
+    if (state && !state->Empty()) own.trace_state = state;
   } else {
-    make_trace_id(trace_id);
+    make_trace_and_span_id(trace_id, span_id);
+    sampled = core.sampler.samples_root(trace_id);
   }
-  make_span_id(span_id);
-  sampled = core.sampler.samples(trace_id, parent);
-  // Bit 1 says that the trace id is random: ours are, a parent's statement is passed on.
-  const std::uint8_t random = parent.IsValid() ? parent.trace_flags().flags() & 0x02U : 0x02U;
-  const auto flags = static_cast<std::uint8_t>(random | (sampled ? trace_api::TraceFlags::kIsSampled : 0U));
-  const auto& state = parent.IsValid() ? parent.trace_state() : empty_trace_state();
-  return {trace_api::TraceId(trace_id), trace_api::SpanId(span_id), trace_api::TraceFlags(flags), false,
-          state && !state->Empty() ? state : empty_trace_state()};
+  own.trace_id = trace_api::TraceId(trace_id);
+  own.span_id = trace_api::SpanId(span_id);
+  own.flags =
+      trace_api::TraceFlags(static_cast<std::uint8_t>(random | (sampled ? trace_api::TraceFlags::kIsSampled : 0U)));
+  return sampled;
 }
 
 template <class T>
@@ -130,14 +126,15 @@ nostd::shared_ptr<trace_api::Span> Tracer::StartSpan(nostd::string_view name,
                                                      const trace_api::StartSpanOptions& options) noexcept {
   ThreadCache* cache = ThreadCache::mine();
   if (cache == nullptr) return no_span();
-  const trace_api::SpanContext parent = parent_of(options);
-  bool sampled = false;
-  const trace_api::SpanContext own = make_context(core_, parent, sampled);
+  const std::optional<trace_api::SpanContext> parent = parent_of(options);
+  SpanIdentity own;
+  const bool sampled = identify(core_, parent, own);
   cache->count(started(sampled, parent));
   try {
     auto writer = sampled ? cache->take_span_writer() : nullptr;
     if (writer == nullptr) {
-      return ApiSpan(std::allocate_shared<trace_api::DefaultSpan>(BlockAllocator<trace_api::DefaultSpan>(), own));
+      return ApiSpan(
+          std::allocate_shared<trace_api::DefaultSpan>(BlockAllocator<trace_api::DefaultSpan>(), own.context()));
     }
     const Moment start = start_moment(core_.clock, options);
     begin(*writer, core_, own, parent, to_std(name), options.kind, start);
@@ -149,7 +146,8 @@ nostd::shared_ptr<trace_api::Span> Tracer::StartSpan(nostd::string_view name,
       add_link(*writer, target, of_link);
       return true;
     });
-    return ApiSpan(std::allocate_shared<Span>(BlockAllocator<Span>(), core_, scope_, own, std::move(writer), start));
+    return ApiSpan(
+        std::allocate_shared<Span>(BlockAllocator<Span>(), core_, scope_, std::move(own), std::move(writer), start));
   } catch (const std::exception&) {
     return no_span();  // no memory
   }

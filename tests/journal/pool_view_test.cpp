@@ -12,7 +12,10 @@
 namespace arca::journal {
 namespace {
 
-constexpr std::string_view record{"\x12\x04" "abcd", 6};
+constexpr std::string_view record{
+    "\x12\x04"
+    "abcd",
+    6};
 
 class PoolViewTest : public ::testing::Test {
  protected:
