@@ -100,8 +100,8 @@ Result<std::unique_ptr<DeadWriter>> WriterFiles::adopt(model::WriterId id) {
   options.writer = id;
   Result<std::unique_ptr<journal::Journal>> journal = journal::Journal::open(file_system_, clock_, options);
   if (!journal) return failure(journal.error());
-  return std::unique_ptr<DeadWriter>(std::make_unique<FilesOfDeadWriter>(std::move(*directory), std::move(*journal),
-                                                                         std::move(pool->pool), std::move(pool->missing)));
+  return std::unique_ptr<DeadWriter>(std::make_unique<FilesOfDeadWriter>(
+      std::move(*directory), std::move(*journal), std::move(pool->pool), std::move(pool->missing)));
 }
 
 }  // namespace arca::flow

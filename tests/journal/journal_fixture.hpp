@@ -44,7 +44,8 @@ class JournalFixture : public testing::Test {
     chunk.id = id_of(sequence);
     chunk.signal = signal;
     chunk.item_count = 10;
-    chunk.sealed_at = base::WallTime(std::chrono::seconds(sequence % 1'000'000'000));  // what 64 bits of nanoseconds hold
+    chunk.sealed_at =
+        base::WallTime(std::chrono::seconds(sequence % 1'000'000'000));  // what 64 bits of nanoseconds hold
     chunk.payload = model::Payload::own(payload_of(sequence, size));
     return chunk;
   }
