@@ -124,13 +124,15 @@ class Harness {
         const std::uint64_t accepted = (*oracles_[i])->accepted[s].load();
         const std::string stream = trial.name + "." + std::to_string(s);
         nlohmann::json seen;
-        // A forked child may outlive the writer by a moment and deliver its own records.
-        support::wait_until(
-            [&] {
-              seen = sink_.stream(is_log ? "logs" : "traces", stream, accepted);
-              return seen["missing_count"].get<std::uint64_t>() == 0;
-            },
-            std::chrono::seconds(trial.children != 0 ? 10 : 1));
+        const auto arrived = [&] {
+          seen = sink_.stream(is_log ? "logs" : "traces", stream, accepted);
+          return seen["missing_count"].get<std::uint64_t>() == 0;
+        };
+        // A forked child may outlive the writer: it delivers its records itself, or leaves them to recovery.
+        if (!support::wait_until(arrived, std::chrono::seconds(trial.children != 0 ? 5 : 1)) && trial.children != 0) {
+          recover();
+          support::wait_until(arrived, std::chrono::seconds(5));
+        }
         tally_.accepted += accepted;
         tally_.duplicates += seen["duplicates"].get<std::uint64_t>();
         if (accepted == 0) continue;
