@@ -43,6 +43,7 @@ CurlEngine::State::State(EngineOptions options, os::Clock& clock)
       born_in_(os::fork_generation()),
       gate_first_connection_(prior_knowledge_only_when_new(options_)),
       renew_connections_(resets_every_stream(options_)) {
+  static_cast<void>(libcurl_is_ready());  // here, where the host starts us, rather than beside a fork later
   sockets_.fill(CURL_SOCKET_BAD);
   os::subscribe_to_fork(*this);
 }

@@ -254,4 +254,10 @@ FileSystem& posix_file_system() {
   return *instance;
 }
 
+namespace {
+// Made when the library is loaded: a thread that is just making it while another one forks would leave the child
+// waiting for ever for somebody who does not exist there.
+[[maybe_unused]] const FileSystem& file_system_at_load = posix_file_system();
+}  // namespace
+
 }  // namespace arca::os

@@ -107,4 +107,10 @@ Random& system_random() noexcept {
   return *instance;
 }
 
+namespace {
+// Made when the library is loaded: a thread that is just making it while another one forks would leave the child
+// waiting for ever for somebody who does not exist there.
+[[maybe_unused]] const Random& random_at_load = system_random();
+}  // namespace
+
 }  // namespace arca::os

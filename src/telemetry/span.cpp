@@ -25,6 +25,9 @@ const nostd::shared_ptr<trace_api::TraceState>& empty_trace_state() {
   return *shared;
 }
 
+// When the library is loaded: a fork must not meet a thread that is just making it.
+[[maybe_unused]] const auto& empty_trace_state_at_load = empty_trace_state();
+
 }  // namespace
 
 trace_api::SpanContext SpanIdentity::context() const noexcept {

@@ -39,6 +39,10 @@ struct CacheRegistry final : os::ForkSubscriber {
   }
 };
 
+// Made when the library is loaded, not by the first thread that needs it: if another thread forked meanwhile, the
+// child would wait for ever for somebody who does not exist there.
+[[maybe_unused]] const CacheRegistry& registry_at_load = CacheRegistry::instance();
+
 // Frees the thread's cache when it ends. A span that ends even later, in another thread-local's destructor, gets a
 // cache again, which then lives on: a few kilobytes for a thread that does so.
 struct ThreadCacheOwner {
