@@ -40,6 +40,17 @@ std::string tls_trouble(CURLcode code, std::string_view text, const TlsOptions& 
   }
 }
 
+// What libcurl says of a failure: its first words. When the server goes away right after the handshake, those are about
+// an address that is no longer known; then the reader needs to hear what such a server usually wants.
+std::string first_words(CURLcode code, const char* text, const EngineOptions& options) {
+  const std::string_view words = text;
+  if (words.empty()) return curl_easy_strerror(code);
+  if (!words.starts_with("getpeername()")) return std::string(words);
+  std::string closed = fmt::format("{}: the server closed the connection at once", curl_easy_strerror(code));
+  if (options.tls && options.tls_options.client_cert_file.empty()) closed += "; it may want a client certificate";
+  return closed;
+}
+
 // Errors of a connection that stood: whatever libcurl believes it has sent, some of it may have arrived.
 bool breaks_a_connection(CURLcode code) noexcept {
   return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
@@ -142,7 +153,7 @@ void Exchange::conclude(CURLcode code, std::string_view why, const EngineOptions
   } else if (headers_too_large_) {
     answer.error = fmt::format("the answer has more than {} bytes of headers", answer_header_bytes_max);
   } else {
-    std::string text = error_text_[0] != 0 ? error_text_.data() : curl_easy_strerror(code);
+    std::string text = first_words(code, error_text_.data(), options);
     long os_error = 0;
     if (code == CURLE_COULDNT_CONNECT && easy != nullptr) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
     if (os_error != 0) text += ": " + std::generic_category().message(static_cast<int>(os_error));
