@@ -10,8 +10,11 @@ endforeach()
 
 if(ARCA_BUILD_TESTS)
   arca_tests(support arca_base PkgConfig::CURL)
-  arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF)
-  arca_tests(integration ${upper_floor} PkgConfig::CURL)
+  # The stock SDK stands beside ours: as the other account in conformance, with our plug-ins in integration.
+  arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF
+    opentelemetry-cpp::trace opentelemetry-cpp::logs opentelemetry-cpp::metrics PkgConfig::HTTPLIB)
+  arca_tests(integration ${upper_floor} PkgConfig::CURL opentelemetry-cpp::trace opentelemetry-cpp::logs
+    opentelemetry-cpp::metrics)
   if(TARGET arca_cli)
     # Against the stock SDK's in-memory exporters: the agent speaks to the official API only.
     arca_tests(agent arca_cli opentelemetry-cpp::sdk opentelemetry-cpp::in_memory_span_exporter

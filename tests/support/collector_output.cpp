@@ -57,12 +57,13 @@ void CollectorOutput::take_line(const std::string& line) {
     ++torn_line_count_;
     return;
   }
+  ++request_count_;
   for (const auto& group : field(request, "resourceSpans")) {
     const auto resource = shared_field(group, "resource");
     for (const auto& scoped : field(group, "scopeSpans")) {
       const auto scope = shared_field(scoped, "scope");
       for (const auto& span : field(scoped, "spans")) {
-        spans_.push_back({resource, scope, span});
+        spans_.push_back({resource, scope, span, request_count_});
         ++span_ids_[spans_.back().text("spanId")];
       }
     }
@@ -71,7 +72,8 @@ void CollectorOutput::take_line(const std::string& line) {
     const auto resource = shared_field(group, "resource");
     for (const auto& scoped : field(group, "scopeLogs")) {
       const auto scope = shared_field(scoped, "scope");
-      for (const auto& record : field(scoped, "logRecords")) log_records_.push_back({resource, scope, record});
+      for (const auto& record : field(scoped, "logRecords"))
+        log_records_.push_back({resource, scope, record, request_count_});
     }
   }
   for (const auto& group : field(request, "resourceMetrics")) {
@@ -87,8 +89,11 @@ void CollectorOutput::take_metric(const std::shared_ptr<const json>& resource, c
                                   const json& metric) {
   for (const char* kind : {"gauge", "sum", "histogram", "exponentialHistogram", "summary"}) {
     if (!metric.contains(kind)) continue;
+    json data = metric.at(kind);
+    data.erase("dataPoints");
     for (const auto& point : field(metric.at(kind), "dataPoints")) {
-      metric_points_.push_back({resource, scope, metric.value("name", ""), metric.value("unit", ""), kind, point});
+      metric_points_.push_back(
+          {resource, scope, metric.value("name", ""), metric.value("unit", ""), kind, point, data});
     }
   }
 }

@@ -19,6 +19,7 @@ struct CollectedRecord {
   std::shared_ptr<const nlohmann::json> resource;  // the resource object, with "attributes"
   std::shared_ptr<const nlohmann::json> scope;     // the scope object
   nlohmann::json json;
+  std::size_t request = 0;  // number of the request that brought it: one chunk, or a part of one
 
   // A field that is text, or "" when it is not there.
   [[nodiscard]] std::string text(const std::string& field) const;
@@ -34,6 +35,7 @@ struct CollectedPoint {
   std::string unit;
   std::string kind;  // "gauge", "sum", "histogram", "exponentialHistogram", "summary"
   nlohmann::json json;
+  nlohmann::json data{};  // what all points of the metric share: aggregationTemporality, isMonotonic
 };
 
 // Not thread-safe: one test thread. Reads on from where it stopped.
@@ -68,6 +70,7 @@ class CollectorOutput {
   std::vector<CollectedPoint> metric_points_;
   std::map<std::string, std::size_t> span_ids_;
   std::size_t torn_line_count_ = 0;
+  std::size_t request_count_ = 0;
 };
 
 }  // namespace arca::support

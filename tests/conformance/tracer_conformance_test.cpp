@@ -139,6 +139,7 @@ std::string in_common_form(ProtoSpan span) {
     link.clear_flags();
     to_common_form(*link.mutable_attributes());
   }
+  if (span.status().code() != pb::trace::v1::Status::STATUS_CODE_ERROR) span.mutable_status()->clear_message();
   if (span.status().SerializeAsString().empty()) span.clear_status();
   return span.DebugString();
 }

@@ -103,10 +103,18 @@ TEST_P(CollectorFaults, PausedAndResumedGetsEverythingAndFlushTellsTheTruthMeanw
 TEST_P(CollectorFaults, ShortOfMemoryItRefusesAndGetsEverythingLater) {
   ASSERT_TRUE(collector_->restart_with_memory_limit(1).has_value());
   start(config(GetParam()));
+  // Its limiter looks only now and then: a few spans may get through at first.
+  EXPECT_TRUE(wait_for_status([&](const Status& status) {
+    record_spans(1);
+    return !status.last_error.empty();
+  }));
+  telemetry_->force_flush(milliseconds(200));  // what was on its way has its answer
+  const auto delivered = telemetry_->status().traces.delivered;
   record_spans(3000);
-  EXPECT_EQ(telemetry_->force_flush(milliseconds(500)).outcome, FlushOutcome::kept);
-  EXPECT_TRUE(wait_for_status([](const Status& status) { return !status.last_error.empty(); }));
-  EXPECT_EQ(telemetry_->status().traces.delivered, 0U);
+  const FlushReport report = telemetry_->force_flush(milliseconds(500));
+  EXPECT_EQ(report.outcome, FlushOutcome::kept);
+  EXPECT_EQ(report.kept_item_count, accepted_.size() - delivered);
+  EXPECT_EQ(telemetry_->status().traces.delivered, delivered);
   EXPECT_EQ(telemetry_->status().traces.quarantined, 0U) << "a refusal for want of memory is not for good";
   expect_law();
   ASSERT_TRUE(collector_->restart_with_memory_limit(0).has_value());
