@@ -30,7 +30,7 @@ TEST(Kill, AtRandomMomentsLosesNothing) {
   harness.recover();
   const Tally tally = harness.judge();
   EXPECT_EQ(tally.missing, 0U);
-  EXPECT_GT(tally.accepted, 100 * tally.trials);  // or the test proves nothing
+  EXPECT_GT(tally.accepted, 10 * tally.trials);  // or the test proves nothing
   expect_named_duplicates(harness, tally);
 }
 
@@ -98,18 +98,20 @@ TEST_P(KillAtPoint, LosesNothingAlsoTwiceInARow) {
   const std::string point = GetParam();
   const bool journal = point.starts_with("journal.") || point.starts_with("spill.");
   Harness harness({}, journal);
-  // A journal within its budget does not begin more than four segments.
+  // A journal within its budget does not begin more than four segments. Large records fill the pool faster than the
+  // dispatcher empties it and the segments soon, in slow builds too.
   for (const std::uint64_t nth : {1U, 2U, journal ? 3U : 7U}) {
     Trial trial;
     trial.point = point;
     trial.nth = nth;
     trial.threads = 3;
-    trial.pause_every = journal ? 5000 : 200;
+    trial.pause_every = journal ? 0 : 200;
+    trial.padding = journal ? 8000 : 0;
     if (journal) trial.more = {"--pool", "1048576", "--journal", "100000000"};
     EXPECT_TRUE(harness.run(trial)) << point << " was not reached " << nth << " times";
     Trial again = trial;  // the next one dies in the middle of recovering the last one, or soon after
     again.nth = 1;
-    harness.run(again);
+    EXPECT_TRUE(harness.run(again)) << point << " was not reached the second time";
   }
   harness.sink().behave("ok");
   harness.recover();
@@ -131,12 +133,14 @@ class KillInRecovery : public ::testing::TestWithParam<const char*> {};
 TEST_P(KillInRecovery, LosesNothing) {
   const std::string point = GetParam();
   Harness harness({}, true);
-  Trial backlog;
-  backlog.pause_every = 5000;
+  Trial backlog;  // dies when its journal holds some chunks
+  backlog.point = "journal.chunk.written";
+  backlog.nth = 10;
+  backlog.pause_every = 0;
+  backlog.padding = 8000;
   backlog.more = {"--pool", "1048576"};
-  backlog.kill_after_us_max = 200'000;
-  harness.run(backlog);
-  harness.run(backlog);
+  EXPECT_TRUE(harness.run(backlog));
+  EXPECT_TRUE(harness.run(backlog));
   harness.sink().behave("ok");
   for (int i = 0; i < 2; ++i) {
     Trial trial;

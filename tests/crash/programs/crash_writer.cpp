@@ -26,7 +26,7 @@ using arca::crash::OracleFile;
 
 struct Options {
   std::string state, endpoint, oracle, name, point;
-  std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0;
+  std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0, padding = 0;
   std::uint64_t pool = 4U << 20U, journal = 256U << 20U;
   std::string end;  // abort, exec, exit: how it ends by itself once all records are made; empty: it waits to be killed
 };
@@ -54,6 +54,8 @@ Options parse(int count, char** words) {
       options.records = std::stoull(value);
     else if (key == "--pause-every")
       options.pause_every = std::stoull(value);
+    else if (key == "--padding")
+      options.padding = std::stoull(value);
     else if (key == "--children")
       options.children = std::stoull(value);
     else if (key == "--pool")
@@ -87,10 +89,12 @@ std::string stream_name(const Options& options, std::uint64_t stream) {
 void record_spans(const Options& options, OracleFile& oracle, std::uint64_t stream) {
   const auto tracer = trace::Provider::GetTracerProvider()->GetTracer("crash");
   const std::string name = stream_name(options, stream);
+  const std::string padding(options.padding, 'x');
   for (std::uint64_t i = 0; i < options.records; ++i) {
     const auto span = tracer->StartSpan("work");
     span->SetAttribute("test.stream", name);
     span->SetAttribute("test.seq", static_cast<std::int64_t>(i));
+    if (!padding.empty()) span->SetAttribute("padding", padding);
     span->End();
     oracle->accepted[stream].store(i + 1, std::memory_order_release);
     if (options.pause_every != 0 && i % options.pause_every == 0) usleep(1000);
@@ -100,12 +104,14 @@ void record_spans(const Options& options, OracleFile& oracle, std::uint64_t stre
 void record_logs(const Options& options, OracleFile& oracle, std::uint64_t stream) {
   const auto logger = logs::Provider::GetLoggerProvider()->GetLogger("crash");
   const std::string name = stream_name(options, stream);
+  const std::string padding(options.padding, 'x');
   for (std::uint64_t i = 0; i < options.records; ++i) {
     auto record = logger->CreateLogRecord();
     record->SetBody("work was done");
     record->SetSeverity(logs::Severity::kInfo);
     record->SetAttribute("test.stream", name);
     record->SetAttribute("test.seq", static_cast<std::int64_t>(i));
+    if (!padding.empty()) record->SetAttribute("padding", padding);
     logger->EmitLogRecord(std::move(record));
     oracle->accepted[stream].store(i + 1, std::memory_order_release);
     if (options.pause_every != 0 && i % options.pause_every == 0) usleep(1000);
