@@ -37,10 +37,13 @@ class LaneKeeper {
     }
     return nullptr;
   }
-  void add(std::weak_ptr<Pool::State> pool, Lane* lane) {
+  // Before a lane is taken, which add() must then not lose.
+  void reserve_one() {
     std::erase_if(lanes_, [](const auto& entry) { return entry.first.expired(); });
-    lanes_.emplace_back(std::move(pool), lane);
+    lanes_.reserve(lanes_.size() + 1);
   }
+  // Once for each pool: a lane that is given back twice would serve two threads.
+  void add(std::weak_ptr<Pool::State> pool, Lane* lane) noexcept { lanes_.emplace_back(std::move(pool), lane); }
 
  private:
   std::vector<std::pair<std::weak_ptr<Pool::State>, Lane*>> lanes_;
@@ -66,6 +69,7 @@ Lane* Pool::State::attach_thread() noexcept {
     LaneKeeper& keeper = lane_keeper();
     Lane* lane = keeper.find(this);
     if (lane == nullptr) {
+      keeper.reserve_one();
       const std::lock_guard guard(free_mutex_);
       if (idle_lanes_.empty()) {
         lanes_.push_back(std::make_unique<Lane>());
@@ -76,8 +80,8 @@ Lane* Pool::State::attach_thread() noexcept {
         idle_lanes_.pop_back();
         lane->lock.reset(base::this_thread_key());
       }
+      keeper.add(weak_from_this(), lane);
     }
-    keeper.add(weak_from_this(), lane);
     lane_cache = {serial, lane};
     return lane;
   } catch (...) {  // out of memory: share the common lane rather than lose the record

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "journal/pool_fixture.hpp"
+#include "journal/pool_view.hpp"
 
 namespace arca::journal {
 namespace {
@@ -31,6 +32,37 @@ TEST_F(PoolTest, AnOpenChunkIsClaimedWhenTheScheduleDelayHasPassed) {
   EXPECT_FALSE(claim(*pool));
   clock_.advance(1001ms);
   EXPECT_TRUE(claim(*pool));
+}
+
+// Two pools in one process, as with two providers: a thread's lane in each stays its own, also when it is handed on.
+TEST_F(PoolTest, AThreadThatAlternatesBetweenPoolsLeavesOneLaneInEach) {
+  auto pool = make();
+  PoolOptions options;
+  options.writer = {78};
+  options.path = directory_ / "other";
+  options.size_max = options.size_initial = 1U << 20U;
+  auto other = Pool::create(options, clock_);
+  ASSERT_TRUE(other);
+  const auto context = (*other)->intern({base::as_bytes(resource_bytes), base::as_bytes(scope_bytes)});
+  std::thread([&] {
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      append(*pool, i);
+      ASSERT_EQ((*other)->append(Signal::traces, *context, record_of(i), 1), AppendStatus::accepted);
+    }
+  }).join();
+  ASSERT_EQ(drain(*pool).size(), 5U);
+  // Two threads that live at the same time must not share what the dead one left.
+  append(*pool, 10);
+  std::thread([&] {
+    append(*pool, 11);
+    std::thread([&] { append(*pool, 12); }).join();
+    const auto view = PoolView::open(directory_ / "pool");
+    ASSERT_TRUE(view);
+    const auto info = view->read();
+    ASSERT_TRUE(info);
+    const auto is_open = [](const ChunkInfo& chunk) { return chunk.state == layout::ChunkState::open; };
+    EXPECT_EQ(std::count_if(info->chunks.begin(), info->chunks.end(), is_open), 2);
+  }).join();
 }
 
 TEST_F(PoolTest, ARetryKeepsTheIdAndTheBytes) {
