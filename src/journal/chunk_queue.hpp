@@ -32,6 +32,7 @@ struct ChunkEntry {
   std::uint32_t item_count = 0;
   std::uint16_t attempt_count = 0;
   ChunkState state = ChunkState::fresh;
+  std::uint8_t read_failure_count = 0;  // in a row
 };
 static_assert(sizeof(ChunkEntry) <= 64);
 

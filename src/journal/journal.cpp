@@ -12,8 +12,9 @@
 namespace arca::journal {
 namespace {
 
-// How often a chunk that the device cannot read is tried before it is given up as damaged, and the wait between.
-constexpr std::uint16_t read_attempts_max = 3;
+// How often in a row a chunk that the device cannot read is tried before it is given up as damaged, and the wait
+// between. A file that cannot be opened is no damage: the host may be out of descriptors for as long as it likes.
+constexpr std::uint8_t read_failures_max = 10;
 constexpr base::Duration read_retry_delay = std::chrono::seconds(1);
 
 tl::unexpected<Error> not_ours() {
@@ -56,8 +57,12 @@ Journal::State::~State() {
     return;
   }
   background_ = {};
-  const std::scoped_lock lock(mutex_);
-  close_locked();
+  std::unique_lock lock(mutex_);
+  try {
+    close_locked(lock);
+  } catch (const std::exception& error) {  // not closed in order then: the next opening reads it all
+    os::log(os::LogLevel::warn, "journal {}: {}", options_.directory, error.what());
+  }
 }
 
 void Journal::State::prepare_fork() noexcept { mutex_.lock(); }
@@ -154,16 +159,19 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
     lock.lock();
 
     if (outcome == ReadOutcome::good) {
+      if (ChunkEntry* const read = find_locked(entry.id, nullptr)) read->read_failure_count = 0;
       return model::Claim{
           {entry.id, signal, entry.item_count, entry.sealed_at, model::Payload::own(std::move(payload))},
           entry.attempt_count};
     }
     ChunkEntry* const again = find_locked(entry.id, nullptr);
-    if (again == nullptr) continue;  // settled meanwhile
-    const bool has_moved = again->place.segment != entry.place.segment;
-    if (has_moved || (outcome == ReadOutcome::failed && entry.attempt_count < read_attempts_max)) {
-      queue(signal).release(*again, has_moved ? now : now + read_retry_delay);
-      if (has_moved) continue;
+    if (again == nullptr) continue;                     // settled meanwhile
+    if (again->place.segment != entry.place.segment) {  // rescued meanwhile
+      queue(signal).release(*again, now);
+      continue;
+    }
+    if (outcome == ReadOutcome::failed && (!file || ++again->read_failure_count < read_failures_max)) {
+      queue(signal).release(*again, now + read_retry_delay);
       return failure(error.with_context("claim " + model::to_string(entry.id)));
     }
     give_up_damaged_locked(*again, signal);
@@ -206,6 +214,8 @@ void Journal::State::give_up_damaged_locked(ChunkEntry& entry, model::Signal sig
           segments_[entry.place.segment].path, entry.item_count, model::to_string(signal));
   if (Result<SegmentReader> reader = SegmentReader::open(file_system_, segments_[entry.place.segment].path)) {
     keep_aside_locked(*reader, entry.place.segment, entry.place.offset(), size);
+  } else {
+    segments_[entry.place.segment].is_kept = true;
   }
   end_chunk_locked(entry, signal, Settlement::lost);
   static_cast<void>(write_settlements_locked());

@@ -314,6 +314,7 @@ void Journal::State::keep_aside_locked(SegmentReader& reader, std::uint64_t segm
     for (std::uint64_t at = 0; done && at < size;) {
       const Result<std::vector<std::byte>> bytes =
           reader.read_bytes(offset + at, std::min<std::uint64_t>(size - at, 1U << 20U));
+      if (!bytes) done = failure(bytes.error());
       if (!bytes || bytes->empty()) break;
       const std::array<base::Bytes, 1> slice{base::Bytes(*bytes)};
       done = (*file)->write_at(at, slice);

@@ -89,10 +89,11 @@ class Journal::State final : private os::ForkSubscriber {
   void renew_segment_locked();
   std::uint64_t size_locked() const noexcept;
   std::uint64_t reserve_locked() const noexcept;
-  void close_locked();
+  void close_locked(std::unique_lock<std::mutex>& lock);
 
   // journal_sync.cpp
   Result<void> wait_until_synced(std::unique_lock<std::mutex>& lock, std::uint64_t record_number);
+  Result<void> sync_names() noexcept;
   Result<void> sync_once(std::unique_lock<std::mutex>& lock);
   void poison_locked(std::uint64_t segment, const Error& error);
   void rescue_locked();
@@ -137,6 +138,7 @@ class Journal::State final : private os::ForkSubscriber {
     std::uint64_t end;
   };
   std::vector<Unsynced> unsynced_;     // closed or inherited segments with bytes not synced
+  bool names_synced_ = false;          // the names of all segments, and of the directory, survive a power loss
   std::set<std::uint64_t> to_rescue_;  // poisoned segments whose unsynced records are not yet rewritten
   std::optional<Error> last_sync_error_;
 

@@ -8,6 +8,17 @@
 #include "os/thread.hpp"
 
 namespace arca::journal {
+namespace {
+
+Result<void> sync_file(os::File* file) noexcept {
+  try {
+    return file != nullptr ? file->sync() : failure(ErrorCode::io, "cannot open a segment to sync it");
+  } catch (const std::exception&) {
+    return failure(ErrorCode::io, "out of memory");  // short enough to need none
+  }
+}
+
+}  // namespace
 
 // The first who waits syncs for all who have written by then; the others wait for it.
 Result<void> Journal::State::wait_until_synced(std::unique_lock<std::mutex>& lock, std::uint64_t record_number) {
@@ -26,31 +37,45 @@ Result<void> Journal::State::wait_until_synced(std::unique_lock<std::mutex>& loc
                                    last_sync_error_ ? last_sync_error_->message() : "unknown reason"));
       }
     }
-    static_cast<void>(sync_once(lock));
+    const Result<void> synced = sync_once(lock);
+    if (!synced && !names_synced_) return synced;  // costs no segment, so nothing above would ever end this
   }
   return {};
 }
 
+// What was synced must be found again: a name that only the kernel knows goes with the power, and the bytes with it.
+Result<void> Journal::State::sync_names() noexcept {
+  try {
+    const std::string& directory = options_.directory;
+    if (const auto synced = file_system_.sync_directory(directory); !synced) return synced;
+    const std::size_t end = directory.rfind('/');
+    return end == 0 || end == std::string::npos ? Result<void>()
+                                                : file_system_.sync_directory(directory.substr(0, end));
+  } catch (const std::exception&) {
+    return failure(ErrorCode::io, "out of memory");
+  }
+}
+
 // Releases the lock while it waits for the device.
 Result<void> Journal::State::sync_once(std::unique_lock<std::mutex>& lock) {
-  is_syncing_ = true;
   const std::uint64_t target = written_count_;
-  std::vector<Unsynced> files = std::exchange(unsynced_, {});
+  // All that may throw comes before the flag is up: it would stay, and everybody wait for ever.
+  std::vector<Result<void>> results;
+  results.reserve(unsynced_.size() + 1);
   if (writer_ && writer_->end() > segments_[writer_->number()].synced_end) {
-    files.push_back({writer_->number(), writer_->file(), writer_->end()});
+    unsynced_.push_back({writer_->number(), writer_->file(), writer_->end()});
   }
-  for (Unsynced& unsynced : files) {
+  for (Unsynced& unsynced : unsynced_) {
     const auto segment = segments_.find(unsynced.segment);
     if (unsynced.file || segment == segments_.end()) continue;
     if (auto opened = file_system_.open(segment->second.path, os::OpenMode::read)) unsynced.file = std::move(*opened);
   }
-  std::vector<Result<void>> results;
-  results.reserve(files.size());
+  const std::vector<Unsynced> files = std::exchange(unsynced_, {});
+  const bool names_too = !std::exchange(names_synced_, true);
+  is_syncing_ = true;
   lock.unlock();
-  for (const Unsynced& unsynced : files) {
-    results.push_back(unsynced.file ? unsynced.file->sync()
-                                    : failure(ErrorCode::io, "cannot open a segment to sync it"));
-  }
+  for (const Unsynced& unsynced : files) results.push_back(sync_file(unsynced.file.get()));
+  const Result<void> named = names_too ? sync_names() : Result<void>();
   lock.lock();
   is_syncing_ = false;
 
@@ -66,6 +91,10 @@ Result<void> Journal::State::sync_once(std::unique_lock<std::mutex>& lock) {
     }
   }
   rescue_locked();
+  if (!named) {
+    names_synced_ = false;
+    if (outcome) outcome = named;
+  }
   if (outcome && to_rescue_.empty()) synced_count_ = std::max(synced_count_, target);
   sync_done_.notify_all();
   if (outcome) remove_settled_segments_locked();
@@ -77,10 +106,10 @@ Result<void> Journal::State::sync_once(std::unique_lock<std::mutex>& lock) {
 void Journal::State::poison_locked(std::uint64_t segment, const Error& error) {
   Segment& poisoned = segments_[segment];
   if (poisoned.is_poisoned) return;
+  to_rescue_.insert(segment);
   poisoned.is_poisoned = true;
   ++damage_.failed_sync_count;
   last_sync_error_ = error;
-  to_rescue_.insert(segment);
   if (writer_ && writer_->number() == segment) {
     poisoned.size = writer_->allocated_size();
     writer_.reset();

@@ -96,6 +96,7 @@ Result<void> Journal::State::begin_segment_locked() {
     closed.size = writer_->allocated_size();
   }
   writer_ = std::move(*made);
+  if (!options.is_synced) names_synced_ = false;
   Segment& opened = segments_[next_number_];
   opened.path = writer_->path();
   opened.size = writer_->allocated_size();
@@ -196,13 +197,11 @@ void Journal::State::renew_segment_locked() {
   if (begin_segment_locked()) remove_settled_segments_locked();
 }
 
-void Journal::State::close_locked() {
+void Journal::State::close_locked(std::unique_lock<std::mutex>& lock) {
   static_cast<void>(write_settlements_locked());
   if (!writer_) return;
   if (written_count_ > synced_count_) {
-    std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
     const Result<void> synced = sync_once(lock);
-    lock.release();
     if (!synced || !writer_) return;  // what was not synced must not look as if it had been closed in order
   }
   writer_->rest();

@@ -175,7 +175,11 @@ class PosixFileSystem final : public FileSystem {
   Result<void> make_directories(const std::string& path) override {
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
       const std::string part = path.substr(0, end);
-      if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      if (::mkdir(part.c_str(), 0700) == 0) {
+        // Or a power loss takes the name, and with it all that is synced below. Where the parent cannot be opened
+        // there is nothing more that we could do.
+        static_cast<void>(sync_directory(part.substr(0, std::max<std::size_t>(part.rfind('/'), 1))));
+      } else if (errno != EEXIST) {
         const int reason = errno;
         struct stat status {};  // on a read-only root, mkdir of an existing directory may answer EROFS
         if (::stat(part.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {

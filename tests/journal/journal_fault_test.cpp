@@ -65,7 +65,6 @@ TEST_F(JournalFaultTest, AppendedChunksAreSyncedWithPowerDurability) {
 TEST_F(JournalFaultTest, AfterAPowerLossOnlyUnsyncedChunksAreMissingAndTheRestIsGiven) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     for (std::uint64_t i = 1; i <= 30; ++i) append(seed * 100 + i);
-    ASSERT_TRUE(files_.sync_directory("/state/journal"));
     ASSERT_TRUE(journal().sync());
     for (std::uint64_t i = 31; i <= 40; ++i) append(seed * 100 + i);
     lose_power(seed);
@@ -74,6 +73,48 @@ TEST_F(JournalFaultTest, AfterAPowerLossOnlyUnsyncedChunksAreMissingAndTheRestIs
     expect_law();
     for (const std::uint64_t sequence : left) settle(sequence);
   }
+}
+
+// A host that is out of file descriptors for an hour, and a disk that reads again after a while: no damage.
+TEST_F(JournalFaultTest, AChunkThatCannotBeReadNowIsKeptHoweverOftenItWasSent) {
+  for (const Operation broken : {Operation::open, Operation::read}) {
+    append(1);
+    for (int i = 0; broken == Operation::read && i < 5; ++i) {  // the Collector refuses it
+      ASSERT_EQ(claim(), 1U);
+      journal().release(id_of(1), clock_.steady_now());
+    }
+    files_.fail_when([&](Operation operation, const std::string&) { return operation == broken; });
+    const int turns = broken == Operation::open ? 3600 : 3;
+    for (int i = 0; i < turns; ++i) {
+      ASSERT_FALSE(journal().claim(model::SignalSet::all(), clock_.steady_now()));
+      clock_.advance(std::chrono::seconds(1));
+    }
+    files_.heal();
+    EXPECT_EQ(contents(), (std::vector<std::uint64_t>{1}));
+    EXPECT_EQ(traces().lost, 0U);
+    settle(1);
+  }
+}
+
+TEST_F(JournalFaultTest, WhatTheDeviceNeverReadsIsGivenUpAndItsSegmentKept) {
+  append(1);
+  reopen();
+  bool is_broken = true;
+  files_.fail_when([&](Operation operation, const std::string& path) {
+    return is_broken && operation == Operation::read && path.ends_with(".segment");
+  });
+  for (int i = 0; i < 600 && traces().lost == 0; ++i) {
+    static_cast<void>(journal().claim(model::SignalSet::all(), clock_.steady_now()));
+    clock_.advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(traces().lost, 10U);
+  is_broken = false;
+  for (std::uint64_t i = 2; i <= 30; ++i) {  // the segment would be removed by now
+    append(i);
+    settle(i);
+  }
+  EXPECT_FALSE(kept_aside().empty());
+  expect_law();
 }
 
 TEST_F(JournalFaultTest, AfterOneFailedSyncTheChunkIsWrittenAnewAndNothingIsLost) {
