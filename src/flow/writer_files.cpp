@@ -56,15 +56,17 @@ struct PoolOfDeadWriter {
   std::string missing;
 };
 
-// The link names the pool by its whole path. Where the state directory was moved or copied since, it leads nowhere or
-// has become the file itself: then the pool that lies in the directory is the one. A pool that is there and cannot be
-// taken is an error, so that it stays, with its writer.
+// The link names the pool by its whole path. Where the state directory was moved or copied since, it leads nowhere, or
+// to the pool of the original, or has become the file itself: so a pool that lies in the directory comes first. A pool
+// that is there and cannot be taken is an error, so that it stays, with its writer; ErrorCode::busy if its writer
+// lives.
 Result<PoolOfDeadWriter> adopt_pool(const journal::WriterDirectory& directory, os::Clock& clock) {
   const Result<std::string> target = os::read_symlink(directory.pool_link());
   if (!target && target.error().code() != ErrorCode::not_found) return failure(target.error());
   std::vector<std::string> places{directory.pool_link()};
-  if (target) places = {*target, directory.path() + "/" + target->substr(target->rfind('/') + 1)};
+  if (target) places = {directory.path() + "/" + target->substr(target->rfind('/') + 1)};
   places.push_back(directory.path() + "/pool.data");
+  if (target) places.push_back(*target);
   for (const std::string& place : places) {
     Result<std::unique_ptr<journal::Pool>> pool = journal::Pool::adopt(place, clock);
     if (pool && (*pool)->writer() != directory.id()) {

@@ -79,6 +79,7 @@ Pool::~Pool() {
   state_->close();
   set_room_maker({});
   set_waker({});
+  state_->mapping_->unlock();
 }
 
 AppendStatus Pool::append(model::Signal signal, model::ContextId context, base::Bytes record,

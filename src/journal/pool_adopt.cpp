@@ -15,12 +15,25 @@ void Pool::State::take_over() {
   const std::lock_guard guard(drain_mutex_);
   const EpochGuard epoch(mapping_->header(), epoch_depth_);
   load_contexts();
+  // First the range that was counted last: the mark that says so is overwritten by the next one that is counted.
+  for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) forget_folded(chunk);
   for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) adopt_chunk(chunk);
   // Metrics must leave in the order in which their chunks were opened.
   std::sort(full_chunks_.begin(), full_chunks_.end(), [this](std::uint32_t a, std::uint32_t b) {
     return mapping_->entry(a).open_order < mapping_->entry(b).open_order;
   });
   seal_full_chunks(true);
+}
+
+void Pool::State::forget_folded(std::uint32_t chunk) {
+  layout::ChunkEntry& entry = mapping_->entry(chunk);
+  if (entry.state.load(std::memory_order_acquire) == ChunkState::free) return;
+  for (std::uint32_t slot = 0; slot < layout::ranges_per_chunk; ++slot) {
+    layout::Range& range = entry.ranges[slot];
+    if (!layout::is_verdict(range.state.load(std::memory_order_acquire))) continue;
+    if (!totals_.is_folded(range, chunk, slot)) continue;
+    range.state.store(RangeState::free, std::memory_order_release);
+  }
 }
 
 void Pool::State::adopt_chunk(std::uint32_t chunk) {
@@ -84,6 +97,7 @@ bool Pool::State::adopt_ranges(std::uint32_t chunk, Committed committed) {
     const base::Bytes bytes{mapping_->chunk_data(chunk) + range.begin, range.end - range.begin};
     model::Walk walk;
     const std::uint32_t items = range.item_end - range.item_begin;
+    range.refused = 0;  // of an answer whose verdict was not written: the next one tells anew
     range.damaged = walk_range(bytes, range.context_begin, signal, items, walk);
     Group& group = groups_[model::index_of(signal)][range.sequence];
     group.sequence = range.sequence;

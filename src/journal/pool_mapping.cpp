@@ -43,6 +43,19 @@ bool allocate_blocks(int descriptor, std::uint64_t offset, std::uint64_t size) n
   return false;
 }
 
+// False when a store there would be SIGBUS although the blocks are allocated: file systems that copy on write may need
+// new ones even so.
+bool prefault(std::byte* begin, std::uint64_t size) noexcept {
+  if (madvise(begin, size, MADV_POPULATE_WRITE) == 0) return true;
+  if (errno == EINTR || errno == EAGAIN) return true;  // the pages will come with the first stores
+  if (errno != EINVAL) return false;
+  for (std::uint64_t at = 0; at < size; at += layout::page_size) {  // kernels before 5.14
+    auto* byte = reinterpret_cast<volatile std::byte*>(begin + at);
+    *byte = *byte;
+  }
+  return true;
+}
+
 // Maps the whole file; the child of a fork must not share it, or two processes would write one chunk.
 std::byte* map_file(int descriptor, std::uint64_t size) noexcept {
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -54,13 +67,15 @@ std::byte* map_file(int descriptor, std::uint64_t size) noexcept {
 
 }  // namespace
 
-PoolMapping::PoolMapping(int descriptor, std::byte* base, std::uint64_t size, layout::Geometry geometry) noexcept
+PoolMapping::PoolMapping(int descriptor, std::byte* base, std::uint64_t size, layout::Geometry geometry,
+                         std::unique_ptr<os::LockFile> lock) noexcept
     : descriptor_(descriptor),
       base_(base),
       size_(size),
       geometry_(geometry),
       table_(reinterpret_cast<layout::ChunkEntry*>(base + geometry.table_offset())),
-      fork_generation_(os::fork_generation()) {}
+      fork_generation_(os::fork_generation()),
+      lock_(std::move(lock)) {}
 
 PoolMapping::~PoolMapping() {
   // In a forked child the range is not ours any more: something else may live at these addresses.
@@ -84,6 +99,11 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path
     unlink(path.c_str());
     return error;
   };
+  Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire_existing(path);
+  if (!lock) {
+    give_up("lock");
+    return failure(lock.error());
+  }
   if (ftruncate(descriptor, static_cast<off_t>(size)) != 0) return give_up("set the size of the pool file");
   // Blocks first, mapping afterwards: a store to a page without a block would be SIGBUS.
   if (!allocate_blocks(descriptor, 0, geometry.data_offset())) {
@@ -91,6 +111,12 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path
   }
   std::byte* base = map_file(descriptor, size);
   if (base == nullptr) return give_up("map the pool file");
+  if (!prefault(base, geometry.data_offset())) {
+    errno = ENOSPC;
+    auto error = give_up("fill the header of the pool file");
+    munmap(base, size);
+    return error;
+  }
 
   auto* header = new (base) layout::Header{};
   header->magic = layout::magic;
@@ -110,10 +136,12 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path
   header->large_size = layout::large_chunk_size;
   header->crc = header_crc(*header);
   header->next_sequence.store(1, std::memory_order_release);
-  return std::unique_ptr<PoolMapping>(new PoolMapping(descriptor, base, size, geometry));
+  return std::unique_ptr<PoolMapping>(new PoolMapping(descriptor, base, size, geometry, std::move(*lock)));
 }
 
 Result<std::unique_ptr<PoolMapping>> PoolMapping::map_existing(const std::string& path) {
+  Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire_existing(path);
+  if (!lock) return failure(lock.error());
   const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (descriptor < 0) {
     if (errno == ENOENT) return failure(ErrorCode::not_found, fmt::format("there is no pool file {}", path));
@@ -139,7 +167,7 @@ Result<std::unique_ptr<PoolMapping>> PoolMapping::map_existing(const std::string
     close(descriptor);
     return error;
   }
-  return std::unique_ptr<PoolMapping>(new PoolMapping(descriptor, base, size, *geometry));
+  return std::unique_ptr<PoolMapping>(new PoolMapping(descriptor, base, size, *geometry, std::move(*lock)));
 }
 
 bool PoolMapping::allocate_chunks(std::uint32_t first, std::uint32_t count) noexcept {
@@ -148,13 +176,7 @@ bool PoolMapping::allocate_chunks(std::uint32_t first, std::uint32_t count) noex
 }
 
 bool PoolMapping::allocate_range(std::uint64_t offset, std::uint64_t size) noexcept {
-  if (!allocate_blocks(descriptor_, offset, size)) return false;
-  if (madvise(base_ + offset, size, MADV_POPULATE_WRITE) == 0) return true;
-  for (std::uint64_t at = offset; at < offset + size; at += layout::page_size) {  // kernels before 5.14
-    auto* byte = reinterpret_cast<volatile std::byte*>(base_ + at);
-    *byte = *byte;
-  }
-  return true;
+  return allocate_blocks(descriptor_, offset, size) && prefault(base_ + offset, size);
 }
 
 std::uint32_t header_crc(const layout::Header& header) noexcept {

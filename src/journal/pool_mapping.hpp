@@ -9,16 +9,18 @@
 #include "base/bytes.hpp"
 #include "journal/pool_layout.hpp"
 #include "model/chunk.hpp"
+#include "os/lock_file.hpp"
 
 namespace arca::journal {
 
 // Not thread-safe, but the accessors of parts are; growing is serialised by Pool.
 class PoolMapping {
  public:
+  // Takes the lock of the file, which tells a live pool from a dead one whatever happened to its writer's directory.
   // Fails with ErrorCode::full when the file system cannot give header, table and `size_initial` bytes of chunks.
   static Result<std::unique_ptr<PoolMapping>> create(const std::string& path, model::WriterId writer,
                                                      layout::Geometry geometry, std::int64_t created_at_ns);
-  // Maps an existing file after checking everything that later accesses rely on.
+  // Maps an existing file after checking everything that later accesses rely on; ErrorCode::busy if somebody has it.
   static Result<std::unique_ptr<PoolMapping>> map_existing(const std::string& path);
   ~PoolMapping();
   PoolMapping(const PoolMapping&) = delete;
@@ -37,11 +39,15 @@ class PoolMapping {
   }
   [[nodiscard]] const layout::Geometry& geometry() const noexcept { return geometry_; }
 
+  // Nobody writes any more: others may take the file, although payloads may still point into the mapping.
+  void unlock() noexcept { lock_.reset(); }
+
   // Allocates and pre-faults the data of one chunk, off the hot path. False when the file system is full.
   bool allocate_chunks(std::uint32_t first, std::uint32_t count) noexcept;
 
  private:
-  PoolMapping(int descriptor, std::byte* base, std::uint64_t size, layout::Geometry geometry) noexcept;
+  PoolMapping(int descriptor, std::byte* base, std::uint64_t size, layout::Geometry geometry,
+              std::unique_ptr<os::LockFile> lock) noexcept;
   bool allocate_range(std::uint64_t offset, std::uint64_t size) noexcept;
 
   int descriptor_;
@@ -50,6 +56,7 @@ class PoolMapping {
   layout::Geometry geometry_;
   layout::ChunkEntry* table_;
   std::uint64_t fork_generation_;
+  std::unique_ptr<os::LockFile> lock_;
 };
 
 // The checksum that protects the part of the header that is written once.

@@ -135,6 +135,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   // Walks a range and leaves out what cannot be sent; returns how many of its items that is.
   std::uint32_t walk_range(base::Bytes bytes, model::ContextId context, model::Signal signal, std::uint32_t items,
                            model::Walk& walk) const;
+  void forget_folded(std::uint32_t chunk);
   void adopt_chunk(std::uint32_t chunk);
   bool adopt_ranges(std::uint32_t chunk, layout::Committed committed);
   [[nodiscard]] std::uint32_t chunk_count() const noexcept { return mapping_->geometry().chunk_count(); }

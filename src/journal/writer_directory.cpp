@@ -35,8 +35,9 @@ void remove_unborn(const std::string& writers) {
   for (const std::string& name : *names) {
     if (!name.starts_with(unborn_prefix)) continue;
     const std::string path = writers + "/" + name;
+    // Only what we hold ourselves: whose lock could not be asked for may be alive.
     const Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire(path + "/lock");
-    if (!lock && lock.error().code() == ErrorCode::busy) continue;
+    if (!lock) continue;
     static_cast<void>(files().remove(path + "/lock"));
     static_cast<void>(files().remove_directory(path));  // fails if anything else is in it, as it should
   }
@@ -58,6 +59,12 @@ void remove_segments(const std::string& directory, model::WriterId writer) {
       os::log(os::LogLevel::warn, "finished writer: {}", removed.error().message());
     }
   }
+}
+
+// In a copy of a state directory the link still names the pool of the original, which may be alive.
+bool is_ours_to_remove(const std::string& pool) {
+  const Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire_existing(pool);
+  return lock.has_value();
 }
 
 }  // namespace
@@ -105,7 +112,7 @@ Result<void> WriterDirectory::finish(const model::Totals& totals) {
 
   base::crash_point("writer.finish.noted");
   const Result<std::string> target = os::read_symlink(pool_link());
-  if (target && target->ends_with("/" + model::to_string(id_) + ".pool")) {
+  if (target && target->ends_with("/" + model::to_string(id_) + ".pool") && is_ours_to_remove(*target)) {
     if (const auto removed = files().remove(*target); !removed) return removed;
   }
   // Also where the directory was moved and the link no longer names them.

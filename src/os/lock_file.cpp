@@ -36,11 +36,15 @@ bool is_still_there(int descriptor, const char* path) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) {
+Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) { return take(path, O_CREAT); }
+
+Result<std::unique_ptr<LockFile>> LockFile::acquire_existing(const std::string& path) { return take(path, 0); }
+
+Result<std::unique_ptr<LockFile>> LockFile::take(const std::string& path, int flags) {
   std::unique_ptr<LockFile> lock(new LockFile());
   subscribe_to_fork(*lock);  // before the descriptor exists, so that no child can inherit it unnoticed
   const ForkHold hold;
-  const int descriptor = open_lock(path.c_str(), O_RDWR | O_CREAT);
+  const int descriptor = open_lock(path.c_str(), O_RDWR | flags);
   if (descriptor < 0) {
     const int reason = errno;
     return failure(
@@ -68,9 +72,10 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(const std::string& path) {
 
 // Holds the fork only while it asks, so that a fork elsewhere never waits for another process.
 Result<std::unique_ptr<LockFile>> LockFile::acquire_waiting(const std::string& path) {
-  for (;;) {
+  constexpr int turns_max = 1000;
+  for (int turn = 1;; ++turn) {
     Result<std::unique_ptr<LockFile>> lock = acquire(path);
-    if (lock || lock.error().code() != ErrorCode::busy) return lock;
+    if (lock || lock.error().code() != ErrorCode::busy || turn == turns_max) return lock;
     ::usleep(1000);
   }
 }

@@ -18,7 +18,10 @@ class LockFile final : private ForkSubscriber {
   // Creates the file if needed and takes it without waiting; ErrorCode::busy while somebody else has it,
   // ErrorCode::not_found if the directory is gone (somebody has finished it).
   static Result<std::unique_ptr<LockFile>> acquire(const std::string& path);
-  // The same, but waits for the holder: for locks that are held for moments.
+  // The same for a file that must be there already; ErrorCode::not_found if it is not.
+  static Result<std::unique_ptr<LockFile>> acquire_existing(const std::string& path);
+  // As acquire(), but waits for the holder, a second at most: for locks that are held for moments. Whoever holds one
+  // longer is stopped or hangs, and must not stop others with it.
   static Result<std::unique_ptr<LockFile>> acquire_waiting(const std::string& path);
   // Whether a live process holds the file now. Takes nothing.
   static bool is_held(const std::string& path) noexcept;
@@ -29,6 +32,7 @@ class LockFile final : private ForkSubscriber {
 
  private:
   LockFile() = default;
+  static Result<std::unique_ptr<LockFile>> take(const std::string& path, int flags);
   void after_fork_in_child() noexcept override;
   int descriptor_ = -1;
 };

@@ -222,6 +222,55 @@ TEST_F(WriterFilesTest, a_pool_in_a_directory_that_was_moved_is_delivered) {
   EXPECT_EQ(ledger().delivered, 20U);
 }
 
+// The copied link names the pool of the original, which lives.
+TEST_F(WriterFilesTest, recovering_a_copy_of_a_live_state_directory_does_not_rob_the_original) {
+  Writer writer(directory.path(), clock);
+  writer.record(3);
+  const std::string name = model::to_string(writer.directory->id());
+  support::TemporaryDirectory copy;
+  std::filesystem::create_directories(copy / "writers");
+  std::filesystem::copy(writer.directory->path(), (copy / "writers") + "/" + name,
+                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  WriterFiles copied(copy.path(), os::posix_file_system(), clock);
+  const auto taken = copied.adopt(writer.directory->id());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code(), ErrorCode::busy) << taken.error().message();
+  EXPECT_TRUE(std::filesystem::exists(writer.pool_file));
+  writer.record(1);
+  EXPECT_EQ(writer.pool->in_memory()[0], 4U);
+}
+
+// As tidying programs do, in directories that nobody seems to use.
+TEST_F(WriterFilesTest, a_live_writer_whose_lock_file_was_removed_is_not_robbed) {
+  Writer writer(directory.path(), clock);
+  writer.record(3);
+  std::filesystem::remove(writer.directory->path() + "/lock");
+  recover();
+  EXPECT_EQ(delivered_items(), 0U);
+  EXPECT_EQ(writers().size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(writer.pool_file));
+}
+
+// A copy of a pool that lies beside its writer is the copy's own; the original, alive or not, keeps its file.
+TEST_F(WriterFilesTest, a_copy_that_holds_its_pool_is_delivered_and_leaves_the_original_its_own) {
+  Writer writer(directory.path(), clock);
+  writer.record(3);
+  const std::string name = model::to_string(writer.directory->id());
+  support::TemporaryDirectory copy;
+  std::filesystem::create_directories(copy / "writers");
+  const std::string place = (copy / "writers") + "/" + name;
+  std::filesystem::copy(writer.directory->path(), place,
+                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  std::filesystem::copy_file(writer.pool_file, place + "/" + name + ".pool");
+  WriterFiles copied(copy.path(), os::posix_file_system(), clock);
+  auto taken = copied.adopt(writer.directory->id());
+  ASSERT_TRUE(taken) << taken.error().message();
+  ASSERT_NE((*taken)->pool(), nullptr);
+  EXPECT_EQ((*taken)->pool()->backlog().item_count[0], 3U);
+  EXPECT_TRUE((*taken)->finish({}));
+  EXPECT_TRUE(std::filesystem::exists(writer.pool_file));
+}
+
 TEST_F(WriterFilesTest, what_stands_in_place_of_a_pool_and_is_none_keeps_its_writer) {
   std::filesystem::path link;
   {

@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "base/crash_point.hpp"
 #include "journal/pool_fixture.hpp"
 
 namespace arca::journal {
@@ -25,7 +26,8 @@ TEST_F(PoolTest, AnAdoptedPoolGivesSealedChunksTheirOldIdsAndTheRestNewOnes) {
   append(*pool, 1);
   const auto sealed = claim(*pool);
   append(*pool, 2);
-  pool->close();
+  EXPECT_EQ(Pool::adopt(directory_ / "pool", clock_).error().code(), ErrorCode::busy);
+  pool.reset();  // although somebody still reads a payload
   auto adopted = adopt();
   EXPECT_EQ(adopted->writer(), model::WriterId{77});
   const auto first = claim(*adopted);
@@ -38,6 +40,7 @@ TEST_F(PoolTest, AnAdoptedPoolGivesSealedChunksTheirOldIdsAndTheRestNewOnes) {
   EXPECT_EQ(numbers_in(second->chunk.payload), std::vector<std::uint64_t>{2});
   expect_law(*adopted);
   ASSERT_TRUE(adopted->settle(ack(*first)));
+  adopted.reset();
   auto again = adopt();  // died in the middle of recovery
   const auto left = claim(*again);
   ASSERT_TRUE(left);
@@ -80,6 +83,31 @@ TEST_F(PoolTest, EveryDamagedByteOfAPoolLeavesAnAnswerAndNoCrash) {
       static_cast<void>((*next)->chunk.payload.flatten());
     }
   }
+}
+
+// The range that was counted last need not lie in the first chunk that recovery looks at.
+TEST_F(PoolTest, AVerdictThatWasCountedBeforeTheDeathIsNotCountedAgain) {
+  const pid_t child = fork();
+  if (child == 0) {
+    auto pool = make();
+    std::thread([&] {
+      append(*pool, 1);                               // chunk 0
+      std::thread([&] { append(*pool, 2); }).join();  // chunk 1, given up first
+    }).join();
+    base::crash_hook = +[](const char* point) noexcept {
+      if (std::string_view(point) == "pool.verdict.counted") _exit(0);
+    };
+    const auto both = claim(*pool);
+    if (!both || both->chunk.item_count != 2) _exit(1);
+    static_cast<void>(pool->settle(ack(*both)));
+    _exit(2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  auto pool = adopt();
+  expect_law(*pool);
+  EXPECT_EQ(pool->totals()[0].delivered, 2U);
 }
 
 TEST_F(PoolTest, AFileThatWasCutIsRefusedWithoutTouchingIt) {
