@@ -15,16 +15,18 @@ namespace nostd = opentelemetry::nostd;
 
 namespace {
 
-// Correlates with the current span, if there is one.
-void set_current_span(otlp::LogWriter& writer) noexcept {
-  const auto value = opentelemetry::context::RuntimeContext::GetCurrent().GetValue(trace_api::kSpanKey);
+void correlate(otlp::LogWriter& writer, const trace_api::SpanContext& span) noexcept {
+  if (!span.IsValid()) return;
+  writer.set_trace_id(to_trace_id(span.trace_id()));
+  writer.set_span_id(to_span_id(span.span_id()));
+  writer.set_trace_flags(span.trace_flags().flags());
+}
+
+// With the span of `context`, if there is one.
+void correlate(otlp::LogWriter& writer, const opentelemetry::context::Context& context) noexcept {
+  const auto value = context.GetValue(trace_api::kSpanKey);
   const auto* span = nostd::get_if<nostd::shared_ptr<trace_api::Span>>(&value);
-  if (span == nullptr || !*span) return;
-  const trace_api::SpanContext context = (*span)->GetContext();
-  if (!context.IsValid()) return;
-  writer.set_trace_id(to_trace_id(context.trace_id()));
-  writer.set_span_id(to_span_id(context.span_id()));
-  writer.set_trace_flags(context.trace_flags().flags());
+  if (span != nullptr && *span) correlate(writer, (*span)->GetContext());
 }
 
 constexpr std::uint8_t severity_max = 24;
@@ -32,10 +34,7 @@ constexpr std::uint8_t severity_max = 24;
 }  // namespace
 
 LogRecord::LogRecord(Core& core, std::unique_ptr<otlp::LogWriter> writer) noexcept
-    : core_(core), writer_(std::move(writer)) {
-  writer_->begin(core_.log_limits);
-  set_current_span(*writer_);
-}
+    : core_(core), writer_(std::move(writer)) {}
 
 LogRecord::~LogRecord() {
   if (ThreadCache* cache = ThreadCache::mine(); cache != nullptr) cache->give(std::move(writer_));
@@ -89,16 +88,31 @@ base::Bytes LogRecord::end() noexcept {
   return writer_->end();
 }
 
-nostd::unique_ptr<logs_api::LogRecord> Logger::CreateLogRecord() noexcept {
+// `correlated` is a SpanContext or a Context.
+template <class Correlated>
+nostd::unique_ptr<logs_api::LogRecord> Logger::create(const Correlated& correlated) noexcept {
   ThreadCache* cache = ThreadCache::mine();
   try {
     auto writer = cache == nullptr ? nullptr : cache->take_log_writer();
     if (writer == nullptr) return nullptr;  // EmitLogRecord takes it
+    writer->begin(core_.log_limits);
+    correlate(*writer, correlated);
     return nostd::unique_ptr<logs_api::LogRecord>(new LogRecord(core_, std::move(writer)));
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
 }
+
+nostd::unique_ptr<logs_api::LogRecord> Logger::CreateLogRecord() noexcept {
+  return create(opentelemetry::context::RuntimeContext::GetCurrent());
+}
+
+#if OPENTELEMETRY_ABI_VERSION_NO >= 2 && ARCA_API_AT_LEAST(28)
+nostd::unique_ptr<logs_api::LogRecord> Logger::CreateLogRecord(const SpanOrContext& correlated) noexcept {
+  if (const auto* span = nostd::get_if<trace_api::SpanContext>(&correlated)) return create(*span);
+  return create(*nostd::get_if<opentelemetry::context::Context>(&correlated));
+}
+#endif
 
 void Logger::EmitLogRecord(nostd::unique_ptr<logs_api::LogRecord>&& given) noexcept {
   const nostd::unique_ptr<logs_api::LogRecord> record(std::move(given));

@@ -9,6 +9,7 @@
 #include "opentelemetry/logs/logger.h"
 #include "opentelemetry/logs/logger_provider.h"
 #include "otlp/log_writer.hpp"
+#include "telemetry/api_version.hpp"
 #include "telemetry/core.hpp"
 
 namespace arca::telemetry {
@@ -16,6 +17,7 @@ namespace arca::telemetry {
 // Not thread-safe: one thread fills one record.
 class LogRecord final : public opentelemetry::logs::LogRecord {
  public:
+  // `writer` has begun the record.
   LogRecord(Core& core, std::unique_ptr<otlp::LogWriter> writer) noexcept;
   ~LogRecord() override;
 
@@ -47,14 +49,39 @@ class LogRecord final : public opentelemetry::logs::LogRecord {
 class Logger final : public opentelemetry::logs::Logger {
  public:
   Logger(Core& core, std::string name, std::vector<std::byte> scope_fields)
-      : core_(core), name_(std::move(name)), scope_(core.resource, std::move(scope_fields)) {}
+      : core_(core), name_(std::move(name)), scope_(core.resource, std::move(scope_fields)) {
+    SetMinimumSeverity(0);  // left alone, the API says that no severity is enabled, and in ABI 2 emits none
+  }
 
   using opentelemetry::logs::Logger::EmitLogRecord;
   const opentelemetry::nostd::string_view GetName() noexcept override { return name_; }
   opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord> CreateLogRecord() noexcept override;
   void EmitLogRecord(opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord>&& given) noexcept override;
+#if OPENTELEMETRY_ABI_VERSION_NO >= 2 && ARCA_API_AT_LEAST(28)
+  using SpanOrContext =
+      opentelemetry::nostd::variant<opentelemetry::trace::SpanContext, opentelemetry::context::Context>;
+  opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord> CreateLogRecord(
+      const SpanOrContext& correlated) noexcept override;
+#endif
 
  private:
+  template <class Correlated>
+  opentelemetry::nostd::unique_ptr<opentelemetry::logs::LogRecord> create(const Correlated& correlated) noexcept;
+
+  // Every record is taken, whatever its severity and event. The API asks these behind the minimum severity.
+  using Severity = opentelemetry::logs::Severity;
+  using EventId = opentelemetry::logs::EventId;
+  bool EnabledImplementation(Severity, const EventId&) const noexcept override { return true; }
+  bool EnabledImplementation(Severity, std::int64_t) const noexcept override { return true; }
+#if OPENTELEMETRY_ABI_VERSION_NO >= 2 && ARCA_API_AT_LEAST(28)
+  bool EnabledImplementation(const SpanOrContext&, Severity) const noexcept override { return true; }
+  bool EnabledImplementation(const SpanOrContext&, Severity, const EventId&) const noexcept override { return true; }
+#elif OPENTELEMETRY_ABI_VERSION_NO >= 2 && ARCA_API_AT_LEAST(27)
+  using Context = opentelemetry::context::Context;
+  bool EnabledImplementation(const Context&, Severity) const noexcept override { return true; }
+  bool EnabledImplementation(const Context&, Severity, const EventId&) const noexcept override { return true; }
+#endif
+
   Core& core_;
   const std::string name_;
   ScopeContext scope_;

@@ -2,11 +2,9 @@
 
 #include <list>
 
-#include "opentelemetry/version.h"
 #include "telemetry/api_values.hpp"
+#include "telemetry/api_version.hpp"
 #include "telemetry/owned_values.hpp"
-
-#define ARCA_API_AT_LEAST(minor) (OPENTELEMETRY_VERSION_MAJOR * 1000 + OPENTELEMETRY_VERSION_MINOR >= 1000 + (minor))
 
 namespace arca::telemetry {
 namespace {

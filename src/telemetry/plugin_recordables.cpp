@@ -1,5 +1,7 @@
 #include "telemetry/plugin_recordables.hpp"
 
+#include <algorithm>
+
 #include "opentelemetry/logs/severity.h"
 #include "os/fork.hpp"
 #include "os/log.hpp"
@@ -31,6 +33,7 @@ SpanRecordable::SpanRecordable(Core* core, PluginContexts& contexts) noexcept
     : core_(core), contexts_(contexts), scope_(&contexts.unnamed()), generation_(os::fork_generation()) {
   ThreadCache* cache = core == nullptr ? nullptr : ThreadCache::mine();
   if (cache != nullptr) writer_ = cache->take_span_writer();
+  if (core != nullptr) limits_ = core->span_limits;
 }
 
 SpanRecordable::~SpanRecordable() {
@@ -50,7 +53,7 @@ void SpanRecordable::SetIdentity(const trace_api::SpanContext& context, trace_ap
                         .flags = otlp::span_flags(flags_, false),
                         .name = name_};
   if (parent_span_id.IsValid()) start.parent_span_id = to_span_id(parent_span_id);
-  writer_->begin(start, core_->span_limits);
+  writer_->begin(start, limits_);
 }
 
 void SpanRecordable::SetAttribute(nostd::string_view key, const common::AttributeValue& value) noexcept {
@@ -106,6 +109,18 @@ void SpanRecordable::SetDuration(std::chrono::nanoseconds duration) noexcept {
 void SpanRecordable::SetInstrumentationScope(const sdk::instrumentationscope::InstrumentationScope& scope) noexcept {
   guarded([&] { scope_ = &contexts_.context_of(scope); });
 }
+
+#if ARCA_API_AT_LEAST(28)
+void SpanRecordable::SetSpanLimits(const sdk::trace::SpanLimits& limits) noexcept {
+  const auto lower = [](std::size_t& ours, std::size_t theirs) { ours = std::min(ours, theirs); };
+  lower(limits_.attributes.count_max, limits.attribute_count_limit);
+  lower(limits_.attributes.value_length_max, limits.attribute_value_length_limit);
+  lower(limits_.event_count_max, limits.event_count_limit);
+  lower(limits_.link_count_max, limits.link_count_limit);
+  lower(limits_.event_attribute_count_max, limits.event_attribute_count_limit);
+  lower(limits_.link_attribute_count_max, limits.link_attribute_count_limit);
+}
+#endif
 
 void SpanRecordable::set_parent(const trace_api::SpanContext& parent) noexcept {
   if (begun_) writer_->set_flags(otlp::span_flags(flags_, parent.IsRemote()));
@@ -166,6 +181,15 @@ void LogRecordable::SetResource(const sdk::resource::Resource& resource) noexcep
 void LogRecordable::SetInstrumentationScope(const sdk::instrumentationscope::InstrumentationScope& scope) noexcept {
   guarded([&] { scope_ = &contexts_.context_of(scope); });
 }
+
+#if ARCA_API_AT_LEAST(28)
+void LogRecordable::SetLogRecordLimits(const sdk::logs::LogRecordLimits& limits) noexcept {
+  if (writer_ == nullptr) return;
+  writer_->begin(
+      {.count_max = std::min(core_->log_limits.count_max, limits.attribute_count_limit),
+       .value_length_max = std::min(core_->log_limits.value_length_max, limits.attribute_value_length_limit)});
+}
+#endif
 
 void LogRecordable::record() noexcept {
   if (writer_ == nullptr) return;

@@ -9,12 +9,12 @@
 #include "opentelemetry/sdk/trace/recordable.h"
 #include "otlp/log_writer.hpp"
 #include "otlp/span_writer.hpp"
+#include "telemetry/api_version.hpp"
 #include "telemetry/core.hpp"
 #include "telemetry/plugin_contexts.hpp"
 
-#define ARCA_SDK_AT_LEAST(minor) (OPENTELEMETRY_VERSION_MAJOR * 1000 + OPENTELEMETRY_VERSION_MINOR >= 1000 + (minor))
-
-#if ARCA_SDK_AT_LEAST(28)
+#if ARCA_API_AT_LEAST(28)
+#include "opentelemetry/sdk/logs/log_record_limits.h"
 #include "opentelemetry/sdk/trace/span_limits.h"
 #endif
 
@@ -44,9 +44,9 @@ class SpanRecordable final : public opentelemetry::sdk::trace::Recordable {
   void SetDuration(std::chrono::nanoseconds duration) noexcept override;
   void SetInstrumentationScope(
       const opentelemetry::sdk::instrumentationscope::InstrumentationScope& scope) noexcept override;
-#if ARCA_SDK_AT_LEAST(28)
-  // The limits of the SDK's provider are its own business; ours hold as well.
-  void SetSpanLimits(const opentelemetry::sdk::trace::SpanLimits&) noexcept override {}
+#if ARCA_API_AT_LEAST(28)
+  // The SDK leaves its provider's limits to the recordable: they hold beside ours. Comes before the identity.
+  void SetSpanLimits(const opentelemetry::sdk::trace::SpanLimits& limits) noexcept override;
 #endif
 
   // From OnStart: only there is it said whether the parent is remote.
@@ -59,6 +59,7 @@ class SpanRecordable final : public opentelemetry::sdk::trace::Recordable {
   PluginContexts& contexts_;
   ScopeContext* scope_;
   std::unique_ptr<otlp::SpanWriter> writer_;
+  otlp::SpanLimits limits_;
   std::string name_;  // until the identity is known
   bool begun_ = false;
   std::uint8_t flags_ = 0;
@@ -86,6 +87,10 @@ class LogRecordable final : public opentelemetry::sdk::logs::Recordable {
   void SetResource(const opentelemetry::sdk::resource::Resource& resource) noexcept override;
   void SetInstrumentationScope(
       const opentelemetry::sdk::instrumentationscope::InstrumentationScope& scope) noexcept override;
+#if ARCA_API_AT_LEAST(28)
+  // As with spans. Comes before all else; the processor asks for it.
+  void SetLogRecordLimits(const opentelemetry::sdk::logs::LogRecordLimits& limits) noexcept override;
+#endif
 
   void record() noexcept;
 

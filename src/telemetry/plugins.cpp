@@ -85,6 +85,9 @@ class LogRecordProcessor final : public sdk::logs::LogRecordProcessor {
     const std::unique_ptr<sdk::logs::Recordable> emitted = std::move(record);
     if (emitted != nullptr) static_cast<LogRecordable&>(*emitted).record();
   }
+#if ARCA_API_AT_LEAST(28)
+  bool RecordableEnforcesLogRecordLimits() const noexcept override { return true; }
+#endif
   bool ForceFlush(microseconds timeout) noexcept override { return flush_(timeout); }
   bool Shutdown(microseconds timeout) noexcept override { return flush_(timeout); }
 
