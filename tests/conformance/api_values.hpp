@@ -1,52 +1,56 @@
-// Random values of the API, and the common form in which the two encoders' messages are compared. Used by the
-// tests that set our providers beside those of the stock SDK.
+// Random keys, names and values of the API, for the tests that set our providers beside those of the stock SDK.
 //
-// The documented differences, which the common form or the choice of calls levels out (all else must be equal):
-//   - keys: ours are unique (the last value wins); the stock recordables append, and receivers may see a key twice.
-//     The order of attributes means nothing. Empty keys are invalid: ours leaves them out.
-//   - text that is not UTF-8: ours becomes a byte string (in a key or name: U+FFFD); the stock one stays a string that
-//     receivers reject, with the whole request.
-//   - byte arrays: ours become OTLP's bytes; the stock ones arrays of integers, or nothing in metric attributes. Not
-//   drawn
-//     here.
-//   - unsigned integers above INT64_MAX: ours become decimal text, the stock ones negative numbers. Not drawn here.
-//   - flags: ours say whether the trace id is random and whether a parent or link is remote (bits 1, 8, 9); the stock
-//     ones only whether the span is sampled, and nothing for links.
-//   - status: ours follows the specification (ok is final, unset changes nothing, only an error has a description); the
-//     stock one takes the last call.
-//   - log records: the stock one leaves the event name out, and merges array bodies that are set one after the other.
-//   - metrics: ours leaves out a metric without points.
-//   - limits and dropped counts: the stock SDK has none in this version; span_conformance_test.cpp judges ours.
+// What a stock message does not say any more can still be told from the key: "bytes..." has a byte array, always the
+// same for the same key, "huge..." has unsigned integers of which some are above INT64_MAX.
 #pragma once
 
 #include <opentelemetry/common/attribute_value.h>
 
-#include <algorithm>
-#include <set>
-
 #include "conformance/random_values.hpp"
 
 namespace arca::conformance {
+
+namespace common = opentelemetry::common;
+
+inline bool has_bytes(const std::string& key) { return key.starts_with("bytes"); }
+inline bool has_huge_integers(const std::string& key) { return key.starts_with("huge"); }
+
+// The byte array under a key that says so: its length is in its last digit.
+inline std::string bytes_under(const std::string& key) {
+  constexpr std::size_t lengths[] = {0, 1, 127, 300};
+  std::string bytes;
+  while (bytes.size() < lengths[key.back() - '0']) bytes += static_cast<char>(bytes.size() * 37);
+  return bytes;
+}
 
 class ApiValues {
  public:
   explicit ApiValues(std::uint64_t seed) : random(seed) {}
 
   const std::string& key() {
-    for (;;) {
-      const std::string& key = random.key();
-      if (!key.empty() && is_well_formed(key)) return key;
-    }
+    if (random.chance(12)) return keep("bytes" + std::to_string(random.below(4)));
+    if (random.chance(12)) return keep("huge" + std::to_string(random.below(4)));
+    return random.key();
   }
+  // Where it is not UTF-8, 0xFF is its only flaw.
   const std::string& name() {
+    if (random.chance(30)) return keep("bad\xFFname");
     for (;;) {
       const std::string& name = random.text();
       if (is_well_formed(name)) return name;
     }
   }
 
-  opentelemetry::common::AttributeValue value() {
+  common::AttributeValue value(const std::string& key) {
     namespace nostd = opentelemetry::nostd;
+    if (has_bytes(key)) {
+      const std::string& bytes = keep(bytes_under(key));
+      return nostd::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    }
+    if (has_huge_integers(key)) {
+      if (random.chance(2)) return huge();
+      return array<std::uint64_t>([&] { return random.chance(2) ? huge() : random.word() >> 1U; });
+    }
     switch (random.below(16)) {
       case 0:
         return random.chance(2);
@@ -81,61 +85,41 @@ class ApiValues {
     }
   }
 
-  using Attributes = std::vector<std::pair<opentelemetry::nostd::string_view, opentelemetry::common::AttributeValue>>;
+  using Attributes = std::vector<std::pair<opentelemetry::nostd::string_view, common::AttributeValue>>;
   Attributes attributes(std::uint64_t below) {
     Attributes made;
-    for (std::uint64_t i = random.below(below); i > 0; --i) made.emplace_back(key(), value());
+    for (std::uint64_t i = random.below(below); i > 0; --i) {
+      const std::string& chosen = key();
+      made.emplace_back(chosen, value(chosen));
+    }
     return made;
+  }
+
+  // Nanoseconds since 1970; some are before that.
+  std::int64_t time() {
+    const auto nanos = static_cast<std::int64_t>(random.word() >> 1U);
+    return random.chance(20) ? -nanos : nanos;
   }
 
   RandomValues random;
 
  private:
+  const std::string& keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+  std::uint64_t huge() { return ~(random.word() >> 1U); }
+
   template <class T, class Make>
-  opentelemetry::common::AttributeValue array(Make make) {
+  common::AttributeValue array(Make make) {
     auto& elements = std::get<std::deque<std::vector<T>>>(arrays_).emplace_back();
     for (std::uint64_t i = random.below(6); i > 0; --i) elements.push_back(make());
     return opentelemetry::nostd::span<const T>(elements.data(), elements.size());
   }
 
   static constexpr bool flags_[] = {true, false, true};
+  std::deque<std::string> kept_;
   std::tuple<std::deque<std::vector<std::int32_t>>, std::deque<std::vector<std::uint32_t>>,
              std::deque<std::vector<std::int64_t>>, std::deque<std::vector<std::uint64_t>>,
              std::deque<std::vector<double>>, std::deque<std::vector<opentelemetry::nostd::string_view>>>
       arrays_;
 };
-
-inline void to_common_form(pb::common::v1::AnyValue& value) {
-  if (value.has_array_value()) {
-    for (auto& element : *value.mutable_array_value()->mutable_values()) to_common_form(element);
-  } else if (value.has_string_value() && !is_well_formed(value.string_value())) {
-    const std::string bytes = value.string_value();
-    value.set_bytes_value(bytes);
-  }
-}
-
-// Sorted by key; of those with the same key the last one stays.
-template <class Repeated>
-void to_common_form(Repeated& attributes) {
-  std::map<std::string, pb::common::v1::AnyValue> by_key;
-  for (auto& pair : attributes) {
-    to_common_form(*pair.mutable_value());
-    by_key[pair.key()] = pair.value();
-  }
-  attributes.Clear();
-  for (const auto& [key, value] : by_key) {
-    auto& pair = *attributes.Add();
-    pair.set_key(key);
-    *pair.mutable_value() = value;
-  }
-}
-
-// Repeated keys are ours to remove, not ours to send.
-template <class Repeated>
-bool has_unique_keys(const Repeated& attributes) {
-  std::set<std::string> keys;
-  return std::all_of(attributes.begin(), attributes.end(),
-                     [&](const auto& pair) { return keys.insert(pair.key()).second; });
-}
 
 }  // namespace arca::conformance

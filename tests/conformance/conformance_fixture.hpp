@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "arca/telemetry.hpp"
+#include "conformance/sequences.hpp"
 #include "support/temporary_directory.hpp"
 #include "telemetry/fake_collector.hpp"
 

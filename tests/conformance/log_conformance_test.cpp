@@ -5,6 +5,7 @@
 #include <string>
 
 #include "conformance/random_values.hpp"
+#include "conformance/sequences.hpp"
 #include "otlp/log_writer.hpp"
 
 namespace {
@@ -79,12 +80,7 @@ void check_random_log(otlp::LogWriter& writer, std::uint64_t seed) {
 
 TEST(LogConformance, RandomCallsParseToWhatTheySay) {
   otlp::LogWriter writer;
-  const std::uint64_t first_seed = std::random_device{}();
-  for (std::uint64_t i = 0; i < 3000; ++i) {
-    SCOPED_TRACE("seed " + std::to_string(first_seed + i));
-    check_random_log(writer, first_seed + i);
-    if (testing::Test::HasFailure()) return;
-  }
+  conformance::for_each_sequence(5000, [&](std::uint64_t seed) { check_random_log(writer, seed); });
 }
 
 }  // namespace

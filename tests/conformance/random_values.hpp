@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -84,8 +85,11 @@ class RandomValues {
   bool chance(std::uint64_t one_in) { return below(one_in) == 0; }
   std::uint64_t word() { return random_() >> below(64); }
   double real() {
-    constexpr double odd[] = {0.0, -0.0, 1e308, 5e-324, -1.5, 3.25};
-    return chance(3) ? odd[below(6)] : static_cast<double>(static_cast<std::int64_t>(random_())) / 1024.0;
+    constexpr double odd[] = {0.0,   -0.0,
+                              1e308, 5e-324,
+                              -1.5,  std::numeric_limits<double>::infinity(),
+                              3.25,  std::numeric_limits<double>::quiet_NaN()};
+    return chance(3) ? odd[below(8)] : static_cast<double>(static_cast<std::int64_t>(random_())) / 1024.0;
   }
 
   // Mostly short ASCII; sometimes multi-byte, ill-formed, with NULs, or as long as the next width of a length.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "conformance/random_values.hpp"
+#include "conformance/sequences.hpp"
 #include "otlp/span_writer.hpp"
 
 namespace {
@@ -199,13 +200,10 @@ class RandomSpan {
 
 TEST(SpanConformance, RandomCallsParseToWhatTheySay) {
   otlp::SpanWriter writer;  // one for all, as in the pool
-  const std::uint64_t first_seed = std::random_device{}();
-  for (std::uint64_t i = 0; i < 5000; ++i) {
-    SCOPED_TRACE("seed " + std::to_string(first_seed + i));
-    RandomSpan(writer, first_seed + i).check();
-    if (testing::Test::HasFailure()) return;
-    if (i % 100 == 99) writer.trim(4096);
-  }
+  conformance::for_each_sequence(5000, [&](std::uint64_t seed) {
+    RandomSpan(writer, seed).check();
+    if (seed % 100 == 99) writer.trim(4096);
+  });
 }
 
 TEST(SpanConformance, LengthsAtEveryVarintBoundaryParse) {

@@ -61,6 +61,16 @@ class FakeCollector {
     }
     return items;
   }
+  [[nodiscard]] std::vector<proto::logs::v1::ResourceLogs> resource_logs() const {
+    return all<proto::logs::v1::ResourceLogs>(logs_, [](const auto& request, auto& items) {
+      items.insert(items.end(), request.resource_logs().begin(), request.resource_logs().end());
+    });
+  }
+  [[nodiscard]] std::vector<proto::metrics::v1::ResourceMetrics> resource_metrics() const {
+    return all<proto::metrics::v1::ResourceMetrics>(metrics_, [](const auto& request, auto& items) {
+      items.insert(items.end(), request.resource_metrics().begin(), request.resource_metrics().end());
+    });
+  }
   [[nodiscard]] std::vector<proto::logs::v1::LogRecord> logs() const {
     return all<proto::logs::v1::LogRecord>(logs_, [](const auto& request, auto& items) {
       for (const auto& resource : request.resource_logs()) {
