@@ -42,9 +42,10 @@ struct EngineRequest {
 
 // What came back, before gRPC or HTTP is read into it.
 struct EngineAnswer {
-  bool complete = false;       // the answer arrived whole
-  bool request_began = false;  // at least one byte of the request may have reached the peer
-  bool ended_early = false;    // the peer ended the HTTP/2 stream before it had the whole request
+  bool complete = false;           // the answer arrived whole
+  bool request_began = false;      // at least one byte of the request may have reached the peer
+  bool ended_early = false;        // the peer ended the HTTP/2 stream before it had the whole request
+  bool may_lack_trailers = false;  // libcurl may have dropped them although the answer arrived whole
   std::size_t request_size = 0;
   bool body_cut = false;  // the body was longer than answer_body_size_max
   int http_status = 0;    // 0: no status line came

@@ -51,6 +51,12 @@ std::string first_words(CURLcode code, const char* text, const EngineOptions& op
   return closed;
 }
 
+// libcurl before 8.0 ends an answer well, but without its trailers, when a GOAWAY of the server is read along with it:
+// for every server that renews connections by age, or is restarted, an ordinary event.
+bool loses_trailers(const EngineOptions& options) noexcept {
+  return options.http2 && curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
 // Errors of a connection that stood: whatever libcurl believes it has sent, some of it may have arrived.
 bool breaks_a_connection(CURLcode code) noexcept {
   return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
@@ -144,6 +150,7 @@ void Exchange::conclude(CURLcode code, std::string_view why, const EngineOptions
   if (easy != nullptr) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
   answer.request_began = answer.request_began || request_size > 0 || sent_ > 0 || breaks_a_connection(code);
   answer.complete = code == CURLE_OK && why.empty();
+  answer.may_lack_trailers = answer.complete && loses_trailers(options);
   answer.request_size = request.payload.size();
   answer.ended_early =
       code == CURLE_HTTP2_STREAM && answer.http_status == 0 && sent_ < request.prefix_size + answer.request_size;

@@ -66,6 +66,15 @@ std::vector<std::byte> message_of(const EngineAnswer& answer) {
   return gunzip(message, answer_body_size_max).value_or(std::vector<std::byte>{});
 }
 
+// Whether the answer is one message and nothing else.
+bool is_whole_message(const EngineAnswer& answer) noexcept {
+  const base::Bytes body = answer.body;
+  if (answer.body_cut || body.size() < prefix_size || body[0] > std::byte{1}) return false;
+  std::size_t size = 0;
+  for (std::size_t i = 1; i < prefix_size; ++i) size = (size << 8U) | std::to_integer<std::size_t>(body[i]);
+  return size == body.size() - prefix_size && answer.header("content-type").starts_with("application/grpc");
+}
+
 }  // namespace
 
 Response read_grpc_exchange(EngineAnswer answer) {
@@ -102,6 +111,14 @@ Response read_grpc_exchange(EngineAnswer answer) {
         "the server ended the stream of a request of {} bytes before it had it whole, as servers "
         "do with a message larger than max",
         answer.request_size);
+    return response;
+  }
+  // The status was in trailers that libcurl dropped. A server gives a message to a unary call that succeeded only (any
+  // other gets trailers alone), so the message says what the trailers said. To doubt it would be to send everything
+  // twice that is under way when a server renews its connections.
+  if (answer.may_lack_trailers && answer.http_status == 200 && is_whole_message(answer)) {
+    response.outcome = Outcome::answered;
+    response.body = message_of(answer);
     return response;
   }
   response.outcome = answer.request_began ? Outcome::no_answer : Outcome::not_sent;
