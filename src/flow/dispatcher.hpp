@@ -29,8 +29,9 @@ struct DispatcherOptions {
   model::SignalSet signals = model::SignalSet::all();
   std::uint32_t in_flight_max = 8;  // chunks claimed and not yet settled: the bound of its memory
   BackoffOptions retry;             // for single chunks that were not taken
-  BackoffOptions fault{.initial = std::chrono::milliseconds(100)};  // for a source that fails
-  std::shared_ptr<RateLimiter> rate_limiter = {};                   // empty: no limit
+  BackoffOptions fault{.initial = std::chrono::milliseconds(100),
+                       .max = std::chrono::seconds(30)};  // for a source that fails
+  std::shared_ptr<RateLimiter> rate_limiter = {};         // empty: no limit
   // While it says true nothing is claimed, but for one chunk every yield_max, so that nobody starves.
   std::function<bool()> yields = {};
   base::Duration yield_interval = std::chrono::milliseconds(50);

@@ -27,7 +27,7 @@ struct RecoveryOptions {
   base::Duration stop_grace = std::chrono::milliseconds(500);  // for the last acks when run() is stopped
   std::uint32_t adopted_max = 8;                               // writers held at a time; one of them is drained
   BackoffOptions retry;
-  BackoffOptions fault{.initial = std::chrono::milliseconds(100)};
+  BackoffOptions fault{.initial = std::chrono::milliseconds(100), .max = std::chrono::seconds(30)};
   std::function<bool()> yields = {};  // see DispatcherOptions
   std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
   Random random = {};

@@ -13,7 +13,8 @@ namespace arca::flow {
 struct BackoffOptions {
   base::Duration initial = std::chrono::seconds(1);
   double multiplier = 1.5;
-  base::Duration max = std::chrono::seconds(30);
+  // As the stock SDKs. After an outage of any length the first chunk goes out within this time of its end.
+  base::Duration max = std::chrono::seconds(5);
   double jitter = 0.5;  // the random share of each wait: the wait lies in ((1 - jitter) * full, full]
 };
 

@@ -99,6 +99,17 @@ TEST_F(RouterTest, a_collector_that_comes_back_gets_one_chunk_first_and_then_all
   EXPECT_EQ(source.settled_count(Verdict::delivered), 20U);
 }
 
+TEST_F(RouterTest, after_an_outage_of_any_length_everything_is_delivered_within_seconds_of_its_end) {
+  build({disk_tier()});
+  collector.answer_at_once(Verdict::retry, "data refused due to high memory usage");
+  put(1, 20);
+  put(21, 25, Signal::metrics);
+  live(*dispatcher, 3h);
+  collector.answer_at_once(Verdict::delivered);
+  live(*dispatcher, 10s);  // the wait of the breaker and that of a chunk
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 25U);
+}
+
 TEST_F(RouterTest, a_flapping_collector_loses_nothing) {
   build({disk_tier()});
   int turn = 0;
