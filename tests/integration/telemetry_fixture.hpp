@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ struct Way {
   const char* protocol;
   const char* compression;
 };
+// GoogleTest prints parameters in the names that ctest shows; without this, as bytes that change from run to run.
+inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 inline constexpr Way grpc{"grpc", "grpc", "none"};
 inline constexpr Way grpc_gzip{"grpc_gzip", "grpc", "gzip"};
 inline constexpr Way http{"http", "http/protobuf", "none"};

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <ostream>
 
 #include "net/endpoint.hpp"
 #include "net/grpc_transport.hpp"
@@ -41,6 +42,7 @@ struct Way {
   bool tls;
   bool mutual;
 };
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
 class TransportCollectorTest : public testing::TestWithParam<Way> {};
 

@@ -38,6 +38,13 @@ std::string tls_section(const CollectorTls& tls) {
   return section + "}";
 }
 
+std::string further(const std::string& settings) { return settings.empty() ? "" : ", " + settings; }
+
+// No pause between forced collections: the limiter sees at once that memory is free again.
+constexpr const char* lenient_limiter =
+    "check_interval: 20ms, min_gc_interval_when_soft_limited: 0s, max_gc_interval_when_soft_limited: 0s, "
+    "max_gc_interval_when_hard_limited: 0s";
+
 // After a SIGKILL in the middle of a line the next request would continue that line.
 void end_torn_line(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -83,9 +90,13 @@ Result<void> Collector::write_configuration() const {
     const auto size = options_.max_request_mib == 0
                           ? std::string()
                           : fmt::format(", max_recv_msg_size_mib: {}", options_.max_request_mib);
-    protocols += fmt::format("      grpc: {{endpoint: \"127.0.0.1:{}\"{}{}}}\n", grpc_port_, size, tls);
+    protocols += fmt::format("      grpc: {{endpoint: \"127.0.0.1:{}\"{}{}{}}}\n", grpc_port_, size, tls,
+                             further(options_.grpc_settings));
   }
-  if (options_.http) protocols += fmt::format("      http: {{endpoint: \"127.0.0.1:{}\"{}}}\n", http_port_, tls);
+  if (options_.http) {
+    protocols += fmt::format("      http: {{endpoint: \"127.0.0.1:{}\"{}{}}}\n", http_port_, tls,
+                             further(options_.http_settings));
+  }
   const bool limited = options_.memory_limit_mib > 0;
   // With "rotation" the file exporter writes without a buffer: what was acknowledged survives a SIGKILL.
   const auto exporter = options_.write_file
@@ -99,12 +110,9 @@ Result<void> Collector::write_configuration() const {
   std::ofstream file(directory_ + "/collector.yaml");
   file << "receivers:\n  otlp:\n    protocols:\n" << protocols;
   if (limited) {
-    // No pause between forced collections: the limiter sees at once that memory is free again.
-    file << fmt::format(
-        "processors:\n  memory_limiter: {{check_interval: 20ms, limit_mib: {}, "
-        "min_gc_interval_when_soft_limited: 0s, max_gc_interval_when_soft_limited: 0s, "
-        "max_gc_interval_when_hard_limited: 0s, spike_limit_mib: {}}}\n",
-        options_.memory_limit_mib, options_.memory_limit_mib / 5);
+    file << fmt::format("processors:\n  memory_limiter: {{limit_mib: {}, spike_limit_mib: {}, {}}}\n",
+                        options_.memory_limit_mib, options_.memory_limit_mib / 5,
+                        options_.limiter_settings.empty() ? lenient_limiter : options_.limiter_settings);
   }
   file << "exporters:\n" << exporter;
   file << "service:\n  telemetry: {metrics: {level: none}, logs: {level: warn}}\n  pipelines:\n" << pipelines;

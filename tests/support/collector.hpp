@@ -28,6 +28,9 @@ struct CollectorOptions {
   bool write_file = true;         // false: the nop exporter, for load
   CollectorTls tls{};             // used when certificate_path is set
   unsigned max_request_mib = 0;   // of a gRPC message; 0: its default (4)
+  std::string grpc_settings{};    // further settings of each protocol of its receiver: "key: value, ..." in YAML
+  std::string http_settings{};
+  std::string limiter_settings{};  // of the memory limiter, instead of those that make it let go at once
 };
 
 // Not thread-safe: one test thread. Kills the Collector in the destructor.
