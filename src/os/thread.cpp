@@ -1,34 +1,14 @@
 #include "os/thread.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <exception>
 #include <system_error>
 
 #include "os/log.hpp"
+#include "os/signals_blocked.hpp"
 
 namespace arca::os {
-namespace {
-
-// Threads inherit the mask of the one that starts them.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
-
 Result<std::jthread> start_thread(const std::string& name, std::function<void(std::stop_token)> body) {
   const AllSignalsBlocked blocked;
   try {

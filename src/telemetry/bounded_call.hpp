@@ -6,14 +6,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "base/time.hpp"
+#include "os/thread.hpp"
 
 namespace arca::telemetry {
 
 // Calls `work` on a thread of its own. False if it has not returned at the deadline; it then goes on alone, so it must
-// own all it uses.
+// own all it uses. False also where the system gives no thread: then it is not called, and what it owns stays for good,
+// because to destroy that here could wait for ever.
 inline bool call_until(std::function<void()> work, base::SteadyTime deadline) {
   struct Shared {
     std::mutex mutex;
@@ -21,12 +22,16 @@ inline bool call_until(std::function<void()> work, base::SteadyTime deadline) {
     bool is_done = false;
   };
   auto shared = std::make_shared<Shared>();
-  std::thread([shared, work = std::move(work)] {
-    work();
+  auto* const kept = new std::function<void()>(std::move(work));
+  auto thread = os::start_thread("arca-call", [shared, kept](const std::stop_token&) {
+    (*kept)();
+    delete kept;
     const std::lock_guard lock(shared->mutex);
     shared->is_done = true;
     shared->done.notify_all();
-  }).detach();
+  });
+  if (!thread) return false;
+  thread->detach();
   std::unique_lock lock(shared->mutex);
   return shared->done.wait_until(lock, deadline, [&] { return shared->is_done; });
 }

@@ -56,8 +56,11 @@ void Recorder::open(const Intake* intake, Reopen reopen) {
 }
 
 bool Recorder::close(os::Clock& clock, base::SteadyTime deadline) noexcept {
-  forked_.store(false, std::memory_order_relaxed);
+  // A forked child's first record may be making an intake just now: it would be stored behind our back.
+  while (reopening_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
   intake_.store(nullptr, std::memory_order_seq_cst);
+  forked_.store(false, std::memory_order_release);
+  reopening_.store(false, std::memory_order_release);
   if (base::detail::biased_locks_enabled.load(std::memory_order_relaxed)) base::detail::barrier_all_threads();
   while (!ThreadCache::all_are_outside()) {
     if (clock.steady_now() >= deadline) return false;

@@ -115,8 +115,16 @@ void Runtime::seal() {
 }
 
 Runtime::~Runtime() {
+  try {
+    shutdown(config_->shutdown_timeout);
+  } catch (const std::exception& error) {
+    os::log(os::LogLevel::error, "telemetry ended early: {}", error.what());
+  }
+  // Also where an end failed half-way: nobody may reach the pipeline that dies here.
+  if (core_ != nullptr && core_->recorder.is_open()) {
+    core_->recorder.close(clock_, clock_.steady_now() + std::chrono::seconds(1));
+  }
   if (is_inherited()) abandon_inherited();
-  shutdown(config_->shutdown_timeout);
   if (subscribed_) os::unsubscribe_from_fork(*this);
 }
 
@@ -160,6 +168,10 @@ FlushReport Runtime::flush(milliseconds timeout) {
 FlushReport Runtime::shutdown(milliseconds timeout) {
   if (shut_down_.exchange(true) || core_ == nullptr) return {};
   const auto deadline = clock_.steady_now() + std::max(milliseconds(0), timeout);
+  if (is_inherited()) {
+    core_->recorder.close(clock_, deadline);  // after a reopening that is under way; none begins any more
+    if (is_inherited()) abandon_inherited();  // the threads that would be waited for are the parent's
+  }
   uninstall();
   housekeeper_.reset();
   shutdown_metrics(deadline);

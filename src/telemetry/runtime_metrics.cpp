@@ -8,6 +8,7 @@
 #include "opentelemetry/sdk/metrics/export/periodic_exporting_metric_reader.h"
 #include "opentelemetry/trace/noop.h"
 #include "opentelemetry/trace/provider.h"
+#include "os/signals_blocked.hpp"
 #include "telemetry/bounded_call.hpp"
 #include "telemetry/metric_exporter.hpp"
 #include "telemetry/runtime.hpp"
@@ -41,6 +42,7 @@ std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(millisecond
   options.export_interval_millis = interval;
   options.export_timeout_millis = timeout;
   auto provider = std::make_shared<MeterProvider>();
+  const os::AllSignalsBlocked blocked;  // the reader starts a thread
   provider->AddMetricReader(std::make_shared<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options));
   return provider;
 }

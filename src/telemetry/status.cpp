@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "otlp/utf8.hpp"
 #include "telemetry/pipeline.hpp"
 
 namespace arca {
@@ -13,7 +14,8 @@ constexpr std::size_t error_size_max = 512;
 
 std::string quoted(std::string_view text) {
   std::string result = "\"";
-  for (const char c : text.substr(0, error_size_max)) {
+  // The texts are other people's, and the cut may go through a character: JSON takes neither.
+  for (const char c : otlp::replace_ill_formed(text.substr(0, error_size_max))) {
     if (c == '"' || c == '\\') result += '\\';
     if (static_cast<unsigned char>(c) < 0x20) {
       result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));

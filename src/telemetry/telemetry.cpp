@@ -62,7 +62,13 @@ FlushReport Telemetry::shutdown(std::chrono::milliseconds timeout) {
   }
 }
 
-Status Telemetry::status() const { return runtime_->status(); }
+Status Telemetry::status() const {
+  try {
+    return runtime_->status();
+  } catch (const std::exception&) {
+    return {};
+  }
+}
 
 nostd::shared_ptr<opentelemetry::trace::TracerProvider> Telemetry::tracer_provider() const {
   return or_noop<opentelemetry::trace::NoopTracerProvider>(runtime_->tracer_provider);

@@ -11,6 +11,7 @@
 #include "opentelemetry/logs/provider.h"
 #include "opentelemetry/metrics/provider.h"
 #include "opentelemetry/trace/provider.h"
+#include "support/fork_quiet.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace arca::test {
@@ -156,6 +157,7 @@ TEST_F(TelemetryTest, AForkedChildRecordsItsOwnSpansAndNotItsParents) {
   auto telemetry = start(config(collector.url()));
   auto tracer = opentelemetry::trace::Provider::GetTracerProvider()->GetTracer("scope");
   auto inherited = tracer->StartSpan("inherited");
+  EXPECT_TRUE(support::rest_before_fork());
   const pid_t child = fork();
   if (child == 0) {
     inherited->End();
