@@ -34,9 +34,13 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
+// Headers carry credentials: their values are never shown.
+bool is_secret(const Variable& variable) noexcept { return variable.key.ends_with("headers"); }
+
 tl::unexpected<Error> refuse(const Variable& variable, std::string_view text) {
+  const std::string shown = is_secret(variable) ? "a value that may hold credentials" : fmt::format("\"{}\"", text);
   return failure(ErrorCode::invalid_config,
-                 fmt::format("\"{}\" is not allowed; allowed is {}", text, describe_allowed(variable)));
+                 fmt::format("{} is not allowed; allowed is {}", shown, describe_allowed(variable)));
 }
 
 struct Unit {

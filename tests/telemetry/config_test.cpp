@@ -103,6 +103,22 @@ TEST(Config, HeadersCannotSmuggleLines) {
   EXPECT_EQ(error_of({{"OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret%20word"}}), "");
 }
 
+// Headers carry credentials: what cannot be read of them is named, never shown.
+TEST(Config, AHeaderThatCannotBeParsedIsNotShown) {
+  for (const char* text : {"authorization=Bearer 100%top-secret", "top-secret", "a=b,top-secret=%zz"}) {
+    for (const char* name : {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS"}) {
+      const auto config = finalize({}, environment({{name, text}}));
+      ASSERT_TRUE(config);
+      ASSERT_EQ(config->warnings().size(), 1U);
+      EXPECT_NE(config->warnings().front().find(name), std::string::npos);
+      EXPECT_EQ(config->warnings().front().find("secret"), std::string::npos) << config->warnings().front();
+    }
+  }
+  const auto yaml = Config::from_yaml_text("otlp:\n  headers: top-secret\n", "a.yaml");
+  ASSERT_FALSE(yaml);
+  EXPECT_EQ(yaml.error().message().find("secret"), std::string::npos) << yaml.error().message();
+}
+
 TEST(Config, CodeWinsOverEnvironmentWinsOverFile) {
   support::TemporaryDirectory directory;
   std::ofstream(directory / "arca.yaml") << "service_name: file\nsampler: always_off\nlog_level: debug\n";
