@@ -4,7 +4,7 @@ arca_floor(os arca_base fmt::fmt)
 arca_floor(model arca_base)
 arca_floor(otlp arca_model)
 arca_floor(journal arca_model arca_os fmt::fmt)
-arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::ISAL)
+arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::CRYPTO PkgConfig::ISAL)
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
 arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics

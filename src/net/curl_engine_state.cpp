@@ -18,7 +18,10 @@ namespace {
 
 // Once for the process: libcurl initialises TLS here, which is not to be done twice at a time.
 bool libcurl_is_ready() noexcept {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  static const bool ready = [] {
+    keep_tls_at_exit();
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  }();
   return ready;
 }
 
@@ -46,9 +49,11 @@ CurlEngine::State::State(EngineOptions options, os::Clock& clock)
   static_cast<void>(libcurl_is_ready());  // here, where the host starts us, rather than beside a fork later
   sockets_.fill(CURL_SOCKET_BAD);
   os::subscribe_to_fork(*this);
+  if (options_.tls && !subscribe_to_tls_end(*this)) inbox_.stop = true;
 }
 
 CurlEngine::State::~State() {
+  if (options_.tls) unsubscribe_from_tls_end(*this);
   {
     const std::scoped_lock inside_libcurl(step_mutex_);
     if (multi_ != nullptr) curl_multi_cleanup(multi_);
@@ -123,6 +128,14 @@ void CurlEngine::State::stop() noexcept {
     curl_multi_wakeup(multi_);
   }
   thread_.join();
+}
+
+// The connections, too: closing one later would use what is gone.
+void CurlEngine::State::end_tls() noexcept {
+  if (is_inherited() || thread_.get_id() == std::this_thread::get_id()) return;
+  stop();
+  const std::scoped_lock inside_libcurl(step_mutex_);
+  if (multi_ != nullptr) curl_multi_cleanup(std::exchange(multi_, nullptr));
 }
 
 void CurlEngine::State::deliver(std::unique_ptr<Exchange> exchange) noexcept {

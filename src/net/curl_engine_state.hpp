@@ -14,12 +14,13 @@
 
 #include "net/curl_engine.hpp"
 #include "net/curl_exchange.hpp"
+#include "net/tls_end.hpp"
 #include "os/fork.hpp"
 
 namespace arca::net {
 
 // Thread-safe: start, cancel_all, stop. Everything else runs on the engine's thread.
-class CurlEngine::State final : public os::ForkSubscriber {
+class CurlEngine::State final : public os::ForkSubscriber, public TlsUser {
  public:
   State(EngineOptions options, os::Clock& clock);
   ~State() override;
@@ -36,6 +37,8 @@ class CurlEngine::State final : public os::ForkSubscriber {
   void prepare_fork() noexcept override;
   void after_fork_in_parent() noexcept override;
   void after_fork_in_child() noexcept override;
+
+  void end_tls() noexcept override;
 
   // Called by libcurl, through Exchange.
   curl_socket_t open_socket(Exchange& exchange, const curl_sockaddr& address) noexcept;
