@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -15,6 +17,7 @@
 #include "journal/pool.hpp"
 #include "journal/writer_directory.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/wait.hpp"
 
 namespace arca::cli {
 namespace {
@@ -276,6 +279,24 @@ TEST_F(StateCommandsTest, RecoverDeliversWhatADeadWriterLeftAndOnlyThat) {
   EXPECT_EQ(after["signals"]["traces"]["delivered"], 150);
   EXPECT_EQ(after["signals"]["traces"]["in_memory"], 11);
   EXPECT_EQ(after["finished"]["writers"], 1);
+}
+
+TEST_F(StateCommandsTest, RecoverWatchDeliversWhoDiesMeanwhileAndEndsBySigterm) {
+  auto doomed = std::make_unique<Writer>(make_writer());
+  append(*doomed, 1, 30);
+  RunningSink collector;
+  ::setenv("ARCA_RECOVERY_SCAN_INTERVAL", "50ms", 1);
+  std::thread host([&] {
+    doomed.reset();  // maybe before the first look, maybe after it
+    EXPECT_TRUE(support::wait_until([&] { return status()["finished"]["writers"] == 1; }));
+    ::kill(::getpid(), SIGTERM);
+  });
+  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--watch"});
+  host.join();
+  ::unsetenv("ARCA_RECOVERY_SCAN_INTERVAL");
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_NE(outcome.err.find("watching"), std::string::npos) << outcome.err;
+  EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 30);
 }
 
 TEST_F(StateCommandsTest, RecoverOverHttp) {

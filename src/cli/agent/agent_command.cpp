@@ -75,17 +75,11 @@ class AgentCommand final : public Command {
       return to_int(ExitCode::ok);
     }
     const std::string state_directory = (*finalized)->state_directory + "/agent";
-    std::unique_ptr<os::LockFile> lock;
-    if (!config->logs.empty()) {  // two followers with one file of positions would overwrite each other
-      const auto made = os::posix_file_system().make_directories(state_directory);
-      auto taken = made ? os::LockFile::acquire(state_directory + "/lock") : failure(made.error());
-      if (!taken) {
-        const bool busy = taken.error().code() == ErrorCode::busy;
-        return console.error("agent", taken.error().message(),
-                             busy ? "Give each agent its own --state." : "Check --state.",
-                             busy ? ExitCode::busy : ExitCode::failure);
-      }
-      lock = std::move(*taken);
+    if (const auto locked = lock_positions(*config, state_directory); !locked) {
+      const bool busy = locked.error().code() == ErrorCode::busy;
+      return console.error("agent", locked.error().message(),
+                           busy ? "Give each agent its own --state." : "Check --state.",
+                           busy ? ExitCode::busy : ExitCode::failure);
     }
     StopSignal stop;
     const ReloadSignal reload;
@@ -95,6 +89,16 @@ class AgentCommand final : public Command {
   }
 
  private:
+  // Two followers with one file of positions would overwrite each other.
+  Result<void> lock_positions(const AgentConfig& config, const std::string& state_directory) {
+    if (config.logs.empty() || lock_ != nullptr) return {};
+    if (const auto made = os::posix_file_system().make_directories(state_directory); !made) return made;
+    auto taken = os::LockFile::acquire(state_directory + "/lock");
+    if (!taken) return failure(taken.error());
+    lock_ = std::move(*taken);
+    return {};
+  }
+
   int watch(Console& console, AgentConfig config, Telemetry& telemetry, const std::string& state_directory,
             StopSignal& stop) {
     std::mutex console_mutex;
@@ -112,8 +116,9 @@ class AgentCommand final : public Command {
     while (!once_ && !stop.wait(std::chrono::seconds(1))) {
       if (!ReloadSignal::take()) continue;
       auto fresh = load();
-      if (!fresh) {
-        parts.say("configuration refused, the old one stays: " + fresh.error().message());
+      const Result<void> locked = fresh ? lock_positions(*fresh, state_directory) : failure(fresh.error());
+      if (!locked) {
+        parts.say("configuration refused, the old one stays: " + locked.error().message());
         continue;
       }
       running.reset();  // remembers positions, from which the next one goes on
@@ -177,6 +182,7 @@ class AgentCommand final : public Command {
   }
 
   os::SystemClock clock_;
+  std::unique_ptr<os::LockFile> lock_;  // of the positions, from the first configuration on that has logs
   std::string config_path_, interval_, proc_root_, state_directory_;
   std::vector<std::string> logs_, probes_, processes_;
   int top_ = -1;
