@@ -29,6 +29,7 @@ LIBRARIES = [
     (r"grpc(pp|\+\+)?/", "the gRPC library", set()),
     (r"nghttp2/", "nghttp2", {"src/cli/sink/"}),
     (r"curl/", "libcurl", {"src/net/"}),
+    (r"openssl/", "OpenSSL", {"src/net/"}),
     (r"isa-l(/|\.h)", "ISA-L", {"src/net/", "src/cli/sink/"}),
     (r"(zlib\.h|zstd\.h)", "zlib or zstd", {"src/net/", "src/cli/sink/"}),
     (r"opentelemetry/(proto|exporters)/", "the protobuf classes or stock exporters", set()),
