@@ -85,7 +85,8 @@ Result<std::unique_ptr<Collector>> Collector::start(const CollectorOptions& opti
 
 Result<void> Collector::write_configuration() const {
   std::string protocols;
-  const auto tls = tls_section(options_.tls);
+  const bool guarded = !options_.bearer_token.empty();
+  const auto tls = tls_section(options_.tls) + (guarded ? ", auth: {authenticator: bearertokenauth}" : "");
   if (options_.grpc) {
     const auto size = options_.max_request_mib == 0
                           ? std::string()
@@ -115,7 +116,11 @@ Result<void> Collector::write_configuration() const {
                         options_.limiter_settings.empty() ? lenient_limiter : options_.limiter_settings);
   }
   file << "exporters:\n" << exporter;
-  file << "service:\n  telemetry: {metrics: {level: none}, logs: {level: warn}}\n  pipelines:\n" << pipelines;
+  if (guarded) file << fmt::format("extensions:\n  bearertokenauth: {{token: \"{}\"}}\n", options_.bearer_token);
+  file << "service:\n"
+       << (guarded ? "  extensions: [bearertokenauth]\n" : "")
+       << "  telemetry: {metrics: {level: none}, logs: {level: warn}}\n  pipelines:\n"
+       << pipelines;
   if (!file.flush()) return failure(ErrorCode::io, directory_ + "/collector.yaml: cannot be written");
   return {};
 }

@@ -30,6 +30,7 @@ struct CollectorOptions {
   unsigned max_request_mib = 0;   // of a gRPC message; 0: its default (4)
   std::string grpc_settings{};    // further settings of each protocol of its receiver: "key: value, ..." in YAML
   std::string http_settings{};
+  std::string bearer_token{};      // if set, requests must carry "authorization: Bearer <it>"
   std::string limiter_settings{};  // of the memory limiter, instead of those that make it let go at once
 };
 
