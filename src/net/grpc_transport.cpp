@@ -115,7 +115,8 @@ Response read_grpc_exchange(EngineAnswer answer) {
   }
   // The status was in trailers that libcurl dropped. A server gives a message to a unary call that succeeded only (any
   // other gets trailers alone), so the message says what the trailers said. To doubt it would be to send everything
-  // twice that is under way when a server renews its connections.
+  // twice that is under way when a server renews its connections. Now and then libcurl drops the message too; then
+  // nothing is known.
   if (answer.may_lack_trailers && answer.http_status == 200 && is_whole_message(answer)) {
     response.outcome = Outcome::answered;
     response.body = message_of(answer);

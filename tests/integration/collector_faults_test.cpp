@@ -106,21 +106,19 @@ TEST_P(CollectorFaults, ShortOfMemoryItRefusesAndGetsEverythingLater) {
   // Its limiter looks only now and then: a few spans may get through at first.
   EXPECT_TRUE(wait_for_status([&](const Status& status) {
     record_spans(1);
-    return !status.last_error.empty();
+    return status.breakers[0] == Breaker::open;
   }));
-  telemetry_->force_flush(milliseconds(200));  // what was on its way has its answer
-  const auto delivered = telemetry_->status().traces.delivered;
   record_spans(3000);
   const FlushReport report = telemetry_->force_flush(milliseconds(500));
   EXPECT_EQ(report.outcome, FlushOutcome::kept);
-  EXPECT_EQ(report.kept_item_count, accepted_.size() - delivered);
-  EXPECT_EQ(telemetry_->status().traces.delivered, delivered);
+  EXPECT_GE(report.kept_item_count, 3000U);
+  EXPECT_LE(telemetry_->status().traces.delivered, accepted_.size() - 3000);
   EXPECT_EQ(telemetry_->status().traces.quarantined, 0U) << "a refusal for want of memory is not for good";
   expect_law();
   ASSERT_TRUE(collector_->restart_with_memory_limit(0).has_value());
   expect_delivered();
   expect_all_spans_written();
-  expect_duplicates_only_as_whole_chunks();
+  expect_no_duplicates();
 }
 
 TEST_P(CollectorFaults, AwayAtTheStartItGetsEverythingWhenItComes) {
@@ -141,7 +139,7 @@ TEST_P(CollectorFaults, AwayForAWholeLifeItGetsEverythingFromTheNext) {
   ASSERT_TRUE(collector_->stop().has_value());
   start(config(GetParam()));
   record_spans(2000);
-  const FlushReport report = telemetry_->shutdown(seconds(2));
+  const FlushReport report = telemetry_->shutdown(milliseconds(600));
   EXPECT_EQ(report.outcome, FlushOutcome::kept);
   EXPECT_EQ(report.kept_item_count, 2000U);
   expect_law();
@@ -221,15 +219,15 @@ TEST_P(CollectorFaults, MetricPointsArriveInOrderThroughAnOutage) {
       return status.metrics.accepted >= goal;
     }));
   };
-  points_accepted(20);
+  points_accepted(10);
   ASSERT_TRUE(collector_->kill().has_value());
-  points_accepted(40);
+  points_accepted(20);
   ASSERT_TRUE(collector_->restart().has_value());
-  points_accepted(20);
+  points_accepted(10);
   collector_->pause();
-  points_accepted(40);
-  collector_->resume();
   points_accepted(20);
+  collector_->resume();
+  points_accepted(10);
   // The reader goes on collecting: those that it has made until now must be there after a flush.
   const auto accepted = telemetry_->status().metrics.accepted;
   expect_delivered();
