@@ -27,6 +27,7 @@ void end_transport() {
 
 [[noreturn]] void live_and_exit(const std::string& scheme, bool host_uses_openssl_first) {
   static RawServer* const server = new RawServer([](RawConnection& connection) { connection.stay_silent(); });
+  test_clock();  // made before the handler is installed, so that it dies after it
   std::atexit(&end_transport);
   if (host_uses_openssl_first) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
   const TlsOptions tls;
