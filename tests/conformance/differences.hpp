@@ -26,9 +26,10 @@ inline std::uint64_t known_time(std::uint64_t nanos) { return nanos > INT64_MAX 
 
 inline void as_ours(const std::string& key, pb::common::v1::AnyValue& value) {
   if (has_bytes(key)) {
-    // The specification's mapping. The stock ones are arrays of integers, or nothing where the SDK had owned them.
+    // The specification's mapping. The stock ones are arrays of integers, or nothing where the SDK had owned them;
+    // those of later versions are ours in some places.
     if (value.value_case() != pb::common::v1::AnyValue::VALUE_NOT_SET) {
-      std::string bytes;
+      std::string bytes = value.bytes_value();
       for (const auto& element : value.array_value().values()) bytes += static_cast<char>(element.int_value());
       EXPECT_EQ(bytes, bytes_under(key));
     }

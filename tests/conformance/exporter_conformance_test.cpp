@@ -10,6 +10,7 @@
 #include "arca/plugins.hpp"
 #include "conformance/conformance_fixture.hpp"
 #include "conformance/differences.hpp"
+#include "telemetry/api_version.hpp"
 
 namespace arca::conformance {
 namespace {
@@ -36,7 +37,7 @@ class RandomData {
     const bool whole = random_.chance(2);
     made.instrument_descriptor.value_type_ =
         whole ? metrics::InstrumentValueType::kLong : metrics::InstrumentValueType::kDouble;
-    const auto kind = random_.below(3);
+    const auto kind = random_.below(ARCA_API_AT_LEAST(21) ? 4 : 3);
     for (std::uint64_t i = random_.below(10); i > 0; --i) {
       made.point_data_attr_.emplace_back();
       auto& point = made.point_data_attr_.back();
@@ -44,6 +45,9 @@ class RandomData {
       if (kind == 0) point.point_data = sum(whole, made.instrument_descriptor.type_);
       if (kind == 1) point.point_data = last_value(whole);
       if (kind == 2) point.point_data = histogram(whole);
+#if ARCA_API_AT_LEAST(21)
+      if (kind == 3) point.point_data = exponential();
+#endif
     }
     // What a view has dropped.
     if (random_.chance(20)) {
@@ -83,6 +87,27 @@ class RandomData {
     return point;
   }
 
+#if ARCA_API_AT_LEAST(21)
+  metrics::Base2ExponentialHistogramPointData exponential() {
+    metrics::Base2ExponentialHistogramPointData point;
+    point.count_ = random_.word();
+    point.zero_count_ = random_.word();
+    point.sum_ = random_.real();
+    point.min_ = random_.real();
+    point.max_ = random_.real();
+    point.record_min_max_ = random_.chance(2);
+    point.scale_ = static_cast<std::int32_t>(random_.below(31)) - 10;
+    for (auto* buckets : {&point.positive_buckets_, &point.negative_buckets_}) {
+      *buckets = std::make_unique<metrics::AdaptingCircularBufferCounter>(160);
+      const auto offset = static_cast<std::int32_t>(random_.below(2000)) - 1000;
+      for (std::uint64_t i = random_.below(20); i > 0; --i) {
+        (*buckets)->Increment(offset + static_cast<std::int32_t>(random_.below(160)), random_.word() >> 8U);
+      }
+    }
+    return point;
+  }
+#endif
+
   ApiValues values_;
   RandomValues& random_;
 };
@@ -96,6 +121,7 @@ void for_each_point(ProtoMetric& metric, Visit visit) {
   if (metric.has_sum()) all(*metric.mutable_sum());
   if (metric.has_gauge()) all(*metric.mutable_gauge());
   if (metric.has_histogram()) all(*metric.mutable_histogram());
+  if (metric.has_exponential_histogram()) all(*metric.mutable_exponential_histogram());
 }
 
 // What the stock metric must be from us; nothing if ours leaves it out.
@@ -107,6 +133,13 @@ std::string metric_as_ours(ProtoMetric metric) {
 }
 std::string sorted_ours(ProtoMetric metric) {
   for_each_point(metric, [](auto& attributes) { sort_ours(attributes); });
+  // The stock one leaves out buckets without counts, and the threshold of what counts as zero.
+  if (!metric.has_exponential_histogram()) return metric.DebugString();
+  for (auto& point : *metric.mutable_exponential_histogram()->mutable_data_points()) {
+    point.clear_zero_threshold();
+    if (point.positive().ByteSizeLong() == 0) point.clear_positive();
+    if (point.negative().ByteSizeLong() == 0) point.clear_negative();
+  }
   return metric.DebugString();
 }
 

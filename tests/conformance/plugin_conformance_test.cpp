@@ -13,6 +13,12 @@
 #include "conformance/log_calls.hpp"
 #include "conformance/span_calls.hpp"
 #include "conformance/stock.hpp"
+#include "telemetry/api_version.hpp"
+
+#if ARCA_API_AT_LEAST(28)
+#include <opentelemetry/sdk/logs/log_record_limits.h>
+#include <opentelemetry/sdk/trace/span_limits.h>
+#endif
 
 namespace arca::conformance {
 namespace {
@@ -105,6 +111,47 @@ TEST_F(PluginConformance, LogRecordsOfTheStockSdkBecomeTheSameMessagesAsWithItsR
   }
   EXPECT_EQ(count, expected.size());
 }
+
+#if ARCA_API_AT_LEAST(28)
+// Since 1.28 a provider of the stock SDK has limits, and leaves them to the recordables.
+TEST_F(PluginConformance, LimitsOfTheProviderHold) {
+  const auto spans = make_span_processor(*telemetry_);
+  auto span = spans->MakeRecordable();
+  sdk::trace::SpanLimits span_limits;
+  span_limits.attribute_count_limit = 1;
+  span_limits.attribute_value_length_limit = 2;
+  span_limits.event_count_limit = 0;
+  span->SetSpanLimits(span_limits);
+  const trace_api::SpanContext context(true, false);
+  span->SetIdentity(context, {});
+  span->SetAttribute("a", "long");
+  span->SetAttribute("b", "long");
+  span->AddEvent("event");
+  spans->OnEnd(std::move(span));
+
+  const auto logs = make_log_record_processor(*telemetry_);
+  ASSERT_TRUE(logs->RecordableEnforcesLogRecordLimits());
+  auto record = logs->MakeRecordable();
+  sdk::logs::LogRecordLimits log_limits;
+  log_limits.attribute_count_limit = 1;
+  log_limits.attribute_value_length_limit = 2;
+  record->SetLogRecordLimits(log_limits);
+  record->SetAttribute("a", "long");
+  record->SetAttribute("b", "long");
+  logs->OnEmit(std::move(record));
+
+  flush();
+  const auto span_got = collector_.spans().at(0);
+  ASSERT_EQ(span_got.attributes_size(), 1);
+  EXPECT_EQ(span_got.attributes(0).value().string_value(), "lo");
+  EXPECT_EQ(span_got.dropped_attributes_count(), 1U);
+  EXPECT_EQ(span_got.dropped_events_count(), 1U);
+  const auto log_got = collector_.logs().at(0);
+  ASSERT_EQ(log_got.attributes_size(), 1);
+  EXPECT_EQ(log_got.attributes(0).value().string_value(), "lo");
+  EXPECT_EQ(log_got.dropped_attributes_count(), 1U);
+}
+#endif
 
 }  // namespace
 }  // namespace arca::conformance
