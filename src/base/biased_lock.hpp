@@ -53,10 +53,17 @@ class BiasedLock {
     }
   }
 
+  // Locks if the calling thread is the owner and no stranger has ever come; no call and nothing to wait for. Undone by
+  // leave_as_owner(): for OwnerGuard.
+  [[nodiscard]] bool try_enter_as_owner() noexcept {
+    // A thread without a key yet (0) owns no lock.
+    return detail::thread_key == owner_ && enter_as_owner();
+  }
+  void leave_as_owner() noexcept { owner_inside_.store(false, std::memory_order_release); }
+
   // As lock(), but says what to clear, with release order, in order to unlock: for BiasedGuard.
   [[nodiscard]] std::atomic<bool>& enter() noexcept {
-    // A thread without a key yet (0) owns no lock.
-    if (detail::thread_key == owner_ && enter_as_owner()) [[likely]]
+    if (try_enter_as_owner()) [[likely]]
       return owner_inside_;
     lock_shared_mode();
     return spin_;
@@ -98,6 +105,23 @@ class BiasedGuard {
 
  private:
   std::atomic<bool>& held_;
+};
+
+// Holds a lock for a scope if its owner can have it at once: for a first, short way, beside which a second one uses
+// BiasedGuard.
+class OwnerGuard {
+ public:
+  explicit OwnerGuard(BiasedLock& lock) noexcept : lock_(lock), held_(lock.try_enter_as_owner()) {}
+  ~OwnerGuard() {
+    if (held_) lock_.leave_as_owner();
+  }
+  OwnerGuard(const OwnerGuard&) = delete;
+  OwnerGuard& operator=(const OwnerGuard&) = delete;
+  explicit operator bool() const noexcept { return held_; }
+
+ private:
+  BiasedLock& lock_;
+  const bool held_;
 };
 
 }  // namespace arca::base

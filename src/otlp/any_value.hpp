@@ -88,7 +88,7 @@ inline std::byte* put(std::byte* to, std::string_view text, std::size_t length_m
   text = limited(text, length_max);
   std::byte* const at = base::write_varint(put_tag(to, tags::any_string), text.size());
   // Text and bytes differ in the tag alone, so the verdict may come after the copy.
-  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]]
+  if (copy_text(at, text) != 0 && !is_utf8(text)) [[unlikely]]
     *to = std::byte{tags::any_bytes};
   return at + text.size();
 }
@@ -130,18 +130,6 @@ inline std::size_t size_of(const AttributeValue& value, std::size_t length_max) 
 inline std::byte* put(std::byte* to, const AttributeValue& value, std::size_t length_max) noexcept {
   if (const auto* text = std::get_if<std::string_view>(&value)) return put(to, *text, length_max);
   return put_rare(to, value, length_max);
-}
-
-// --- scalars of less than 128 bytes that are within the limit: the length is one byte ------------------
-[[gnu::always_inline]] inline std::byte* put_short(std::byte* to, std::string_view text) noexcept {
-  base::store(to, static_cast<std::uint16_t>(tags::any_string | text.size() << 8U));
-  if (!copy_text(to + 2, text) && !is_utf8(text)) [[unlikely]]
-    *to = std::byte{tags::any_bytes};
-  return to + 2 + text.size();
-}
-template <class Number>
-std::byte* put_short(std::byte* to, Number value) noexcept {
-  return put(to, value, no_limit);
 }
 
 }  // namespace arca::otlp::any_value

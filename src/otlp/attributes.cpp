@@ -50,7 +50,7 @@ void put_text_field(WireWriter& out, std::uint8_t tag, std::string_view text) no
   } else {
     at = base::write_varint(any_value::put_tag(at, tag), text.size());
   }
-  if (!copy_text(at, text) && !is_utf8(text)) [[unlikely]]
+  if (copy_text(at, text) != 0 && !is_utf8(text)) [[unlikely]]
     return put_repaired_text(out, tag, text);
   out.set_cursor(at + text.size());
 }
@@ -83,7 +83,7 @@ bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, cons
   if (!out.reserve(length_field_size(pair_size))) return true;
   std::byte* at = base::write_varint(any_value::put_tag(out.cursor(), tag), pair_size);
   at = base::write_varint(any_value::put_tag(at, tags::pair_key), key.size());
-  if (!copy_text(at, key) && !is_utf8(key)) return false;
+  if (copy_text(at, key) != 0 && !is_utf8(key)) return false;
   at = base::write_varint(any_value::put_tag(at + key.size(), tags::pair_value), value_size);
   out.set_cursor(any_value::put(at, value, length_max));
   return true;
@@ -91,36 +91,28 @@ bool put_attribute(WireWriter& out, std::uint8_t tag, std::string_view key, cons
 
 }  // namespace
 
-std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key, std::uint8_t scan) noexcept {
+std::uint32_t* AttributeList::find(const WireWriter& out, std::string_view key, std::size_t hash) noexcept {
   if (table_size_ != 0) [[unlikely]]
     return find_in_table(out, key);
-  if (!may_know(scan)) return nullptr;
-  constexpr std::uint64_t ones = 0x0101010101010101ULL;
-  const std::uint64_t wanted = ones * scan;
-  for (std::size_t group = 0; group < count_; group += 8) {
-    // Eight hashes at a time: a zero byte in `difference` is a match (or, rarely, the neighbour of one).
-    std::uint64_t hashes = 0;
-    std::memcpy(&hashes, &hashes_[group], sizeof hashes);
-    const std::uint64_t difference = hashes ^ wanted;
-    std::uint64_t matches = (difference - ones) & ~difference & (ones << 7U);
-    for (; matches != 0; matches &= matches - 1) {
-      const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(matches)) / 8;
-      if (i < count_ && key_at(out, offsets_[i]) == key) return &offsets_[i];
-    }
+  for (std::size_t i = heads_[hash]; i != 0; i = next_[i - 1]) {
+    if (key_at(out, offsets_[i - 1]) == key) return &offsets_[i - 1];
   }
   return nullptr;
 }
 
-void AttributeList::insert(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t offset) noexcept {
-  if (count_ < inline_count_max) return insert_inline(scan, offset);
+void AttributeList::insert(WireWriter& out, std::string_view key, std::size_t hash, std::size_t offset) noexcept {
+  if (count_ < inline_count_max) return insert_inline(hash, offset, heads_[hash]);
   if (2 * (count_ + 1) > table_size_ && !grow_table(out)) return out.fail();
   insert_in_table(table_hash(key), static_cast<std::uint32_t>(offset));
   ++count_;
 }
 
 void AttributeList::set(WireWriter& out, std::uint8_t tag, std::string_view key, const AttributeValue& value) noexcept {
-  if (const auto* text = std::get_if<std::string_view>(&value)) return set_scalar(out, tag, key, *text);
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return set_scalar(out, tag, key, *number);
+  if (const auto* text = std::get_if<std::string_view>(&value)) {
+    if (add_plain(out, tag, key, *text)) return;
+  } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    if (add_plain(out, tag, key, *number)) return;
+  }
   set_slowly(out, tag, key, value);
 }
 
@@ -129,21 +121,22 @@ void AttributeList::set_slowly(WireWriter& out, std::uint8_t tag, std::string_vi
   if (key.empty()) return;
   if (count_ >= limits_.count_max) {
     if (!is_utf8(key)) return set_repaired(out, tag, key, value);
-    if (find(out, key, scan_hash(key)) == nullptr) {
+    if (find(out, key, key_hash(key)) == nullptr) {
       ++dropped_count_;
       return;
     }
   }
   const std::size_t begin = out.offset();
   if (!put_attribute(out, tag, key, value, limits_.value_length_max)) return set_repaired(out, tag, key, value);
-  if (!out.failed()) settle(out, key, scan_hash(key), begin);
+  if (!out.failed()) settle(out, key, begin);
 }
 
 // The attribute of this key has just been written from `begin` to the end: it stays there, or takes the place of an
 // earlier one.
-void AttributeList::settle(WireWriter& out, std::string_view key, std::uint8_t scan, std::size_t begin) noexcept {
-  std::uint32_t* const known = find(out, key, scan);
-  if (known == nullptr) return insert(out, key, scan, begin);
+void AttributeList::settle(WireWriter& out, std::string_view key, std::size_t begin) noexcept {
+  const std::size_t hash = key_hash(key);
+  std::uint32_t* const known = find(out, key, hash);
+  if (known == nullptr) return insert(out, key, hash, begin);
   const std::size_t size = out.offset() - begin;
   base::Bytes old = out.bytes_from(*known + 1);
   const std::size_t old_body = base::read_varint(old).value_or(0);
@@ -218,7 +211,7 @@ void AttributeList::rebuild(WireWriter& out, std::uint8_t tag, std::size_t from)
     if (field.front() != std::byte{tag}) return;
     const auto offset = static_cast<std::size_t>(field.data() - out.at(0));
     const std::string_view key = key_at(out, offset);
-    insert(out, key, scan_hash(key), offset);
+    insert(out, key, key_hash(key), offset);
   });
 }
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "otlp/attributes_hot.hpp"
 #include "otlp/fields.hpp"
 #include "otlp/record_head.hpp"
 
@@ -44,7 +43,7 @@ void SpanWriter::begin(const SpanStart& start, const SpanLimits& limits) noexcep
     at += 6;
   }
   out_.set_cursor(at);
-  put_text_field(out_, tags::span::trace_state, start.trace_state);
+  if (!start.trace_state.empty()) put_text_field(out_, tags::span::trace_state, start.trace_state);
   if (!start.name.empty()) {
     name_offset_ = out_.offset();
     put_text_field(out_, tags::span::name, start.name);
@@ -72,26 +71,6 @@ void SpanWriter::replace_field(std::size_t& known, std::uint8_t tag, std::string
   if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
     reclaim();
 }
-
-template <class Scalar>
-void SpanWriter::set_scalar(std::string_view key, Scalar value) noexcept {
-  attributes_.set_scalar(out_, tags::span::attribute, key, value);
-  if (out_.dead_bytes() > dead_bytes_max) [[unlikely]]
-    reclaim();
-}
-template void SpanWriter::set_scalar(std::string_view, std::string_view) noexcept;
-template void SpanWriter::set_scalar(std::string_view, std::int64_t) noexcept;
-template void SpanWriter::set_scalar(std::string_view, bool) noexcept;
-template void SpanWriter::set_scalar(std::string_view, double) noexcept;
-
-template <class Scalar>
-void SpanWriter::set_event_scalar(std::string_view key, Scalar value) noexcept {
-  if (child_body_ != 0) child_attributes_.set_scalar(out_, tags::event::attribute, key, value);
-}
-template void SpanWriter::set_event_scalar(std::string_view, std::string_view) noexcept;
-template void SpanWriter::set_event_scalar(std::string_view, std::int64_t) noexcept;
-template void SpanWriter::set_event_scalar(std::string_view, bool) noexcept;
-template void SpanWriter::set_event_scalar(std::string_view, double) noexcept;
 
 bool SpanWriter::begin_child(std::uint8_t tag, std::size_t size, std::size_t attribute_count_max) noexcept {
   if (out_.failed() || !out_.reserve(1 + child_length_size + size)) return false;
@@ -184,9 +163,11 @@ void SpanWriter::set_status(SpanStatus status, std::string_view description) noe
 base::Bytes SpanWriter::end(base::WallTime end_time) noexcept {
   if (!out_.reserve(span_back_size)) return {};
   std::byte* at = put_fixed(out_.cursor(), tags::span::end_time, unix_nanos(end_time));
-  at = put_count(at, tags::span::dropped_attributes, attributes_.dropped_count());
-  at = put_count(at, tags::span::dropped_events, dropped_event_count_);
-  at = put_count(at, tags::span::dropped_links, dropped_link_count_);
+  if ((attributes_.dropped_count() | dropped_event_count_ | dropped_link_count_) != 0) [[unlikely]] {
+    at = put_count(at, tags::span::dropped_attributes, attributes_.dropped_count());
+    at = put_count(at, tags::span::dropped_events, dropped_event_count_);
+    at = put_count(at, tags::span::dropped_links, dropped_link_count_);
+  }
   if (status_ != SpanStatus::unset && status_offset_ == 0) {
     at = put_small(at, tags::span::status, 2);
     at = put_small(at, tags::status::code, static_cast<std::uint8_t>(status_));

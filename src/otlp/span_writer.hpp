@@ -86,15 +86,15 @@ class SpanWriter {
       reclaim();
   }
 
-  // The same in the value's own type (std::string_view, std::int64_t, bool, double): see AttributeList::set_scalar.
+  // A short cut for the value's own type: see AttributeList::add_plain. Defined in span_writer_hot.hpp.
   template <class Scalar>
-  void set_scalar(std::string_view key, Scalar value) noexcept;
+  [[nodiscard]] bool add_plain(std::string_view key, Scalar value) noexcept;
 
   // Opens an event. False: the limit is reached, it was counted as dropped, and there is nothing to end.
   bool begin_event(std::string_view name, base::WallTime time) noexcept;
   void set_event_attribute(std::string_view key, const AttributeValue& value) noexcept;
   template <class Scalar>
-  void set_event_scalar(std::string_view key, Scalar value) noexcept;
+  [[nodiscard]] bool add_plain_to_event(std::string_view key, Scalar value) noexcept;
   void end_event() noexcept;
 
   // Opens a link, with the same contract.

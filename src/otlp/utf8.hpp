@@ -20,10 +20,10 @@ std::size_t prefix_size(std::string_view text, std::size_t character_count_max) 
 // Returns `text` with U+FFFD for each maximal ill-formed part.
 std::string replace_ill_formed(std::string_view text);
 
-// Copies `text` and returns whether all of it is ASCII. One pass; reads and writes nothing outside. Head and tail
-// blocks may overlap: cheaper than a loop over the rest, and much cheaper than a call, whose
-// argument registers would have to be saved.
-[[gnu::always_inline]] inline bool copy_text(std::byte* to, std::string_view text) noexcept {
+// Copies `text` and returns 0 if all of it is ASCII, else anything but 0. One pass; reads and writes nothing outside.
+// Head and tail blocks may overlap: cheaper than a loop over the rest, and much cheaper than a call, whose argument
+// registers would have to be saved.
+[[gnu::always_inline]] inline std::uint64_t copy_text(std::byte* to, std::string_view text) noexcept {
   using Block = std::uint64_t __attribute__((vector_size(16)));
   using Signs [[maybe_unused]] = char __attribute__((vector_size(16)));
   constexpr std::uint64_t high_bits = 0x8080808080808080ULL;
@@ -39,9 +39,9 @@ std::string replace_ill_formed(std::string_view text);
       seen |= block;
     }
 #if defined(__SSE2__)
-    return __builtin_ia32_pmovmskb128(reinterpret_cast<Signs>(seen)) == 0;
+    return static_cast<std::uint32_t>(__builtin_ia32_pmovmskb128(reinterpret_cast<Signs>(seen)));
 #else
-    return ((seen[0] | seen[1]) & high_bits) == 0;
+    return (seen[0] | seen[1]) & high_bits;
 #endif
   }
   std::uint64_t seen = 0;
@@ -61,7 +61,7 @@ std::string replace_ill_formed(std::string_view text);
     move(size / 2, std::uint8_t{});
     move(size - 1, std::uint8_t{});
   }
-  return (seen & high_bits) == 0;
+  return seen & high_bits;
 }
 
 }  // namespace arca::otlp

@@ -71,7 +71,7 @@ class WireWriter {
   }
   // Copies the text and returns whether all of it is ASCII.
   bool put_text(std::string_view text) noexcept {
-    const bool ascii = copy_text(at_, text);
+    const bool ascii = copy_text(at_, text) == 0;
     at_ += text.size();
     return ascii;
   }

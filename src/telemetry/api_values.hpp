@@ -15,6 +15,9 @@ namespace arca::telemetry {
 namespace api = opentelemetry;
 
 inline std::string_view to_std(api::nostd::string_view text) noexcept { return {text.data(), text.size()}; }
+inline std::string_view to_std(const char* text) noexcept {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
 inline api::nostd::string_view to_api(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
 namespace detail {
@@ -42,10 +45,8 @@ inline otlp::AttributeValue to_value(const api::common::AttributeValue& value) n
       return static_cast<std::int64_t>(*nostd::get_if<std::uint32_t>(&v));
     case AttributeType::kTypeDouble:
       return *nostd::get_if<double>(&v);
-    case AttributeType::kTypeCString: {
-      const char* text = *nostd::get_if<const char*>(&v);
-      return text == nullptr ? std::string_view() : std::string_view(text);
-    }
+    case AttributeType::kTypeCString:
+      return to_std(*nostd::get_if<const char*>(&v));
     case AttributeType::kTypeString:
       return to_std(*nostd::get_if<nostd::string_view>(&v));
     case AttributeType::kTypeSpanBool:
@@ -74,37 +75,22 @@ inline otlp::AttributeValue to_value(const api::common::AttributeValue& value) n
   return std::string_view();  // a type that a later API may add
 }
 
-// Calls set_scalar(value) with the scalars that nearly all attributes are, in their own type, and set_any(value) with
-// an otlp::AttributeValue for the rest, which is kept out of the way.
-template <class SetAny>
-[[gnu::cold, gnu::noinline]] void convert_value(const api::common::AttributeValue& value, SetAny& set_any) noexcept {
-  set_any(to_value(value));
-}
+// Calls set_scalar(value) with the scalars that nearly all attributes are, in their own type (const char* among them),
+// the most frequent ones first, and set_any() for the rest.
 template <class SetScalar, class SetAny>
-void dispatch_value(const api::common::AttributeValue& value, SetScalar&& set_scalar, SetAny&& set_any) noexcept {
+[[gnu::always_inline]] inline void dispatch_value(const api::common::AttributeValue& value, SetScalar&& set_scalar,
+                                                  SetAny&& set_any) noexcept {
   namespace nostd = api::nostd;
   using api::common::AttributeType;
-  constexpr auto index_of = [](AttributeType type) { return static_cast<std::size_t>(type); };
-  switch (value.index()) {
-    case index_of(AttributeType::kTypeString):
-      return set_scalar(to_std(*nostd::get_if<nostd::string_view>(&value)));
-    case index_of(AttributeType::kTypeInt64):
-      return set_scalar(*nostd::get_if<std::int64_t>(&value));
-    case index_of(AttributeType::kTypeBool):
-      return set_scalar(*nostd::get_if<bool>(&value));
-    case index_of(AttributeType::kTypeDouble):
-      return set_scalar(*nostd::get_if<double>(&value));
-    case index_of(AttributeType::kTypeInt):
-      return set_scalar(std::int64_t{*nostd::get_if<std::int32_t>(&value)});
-    case index_of(AttributeType::kTypeUInt):
-      return set_scalar(std::int64_t{*nostd::get_if<std::uint32_t>(&value)});
-    case index_of(AttributeType::kTypeCString): {
-      const char* text = *nostd::get_if<const char*>(&value);
-      return set_scalar(text == nullptr ? std::string_view() : std::string_view(text));
-    }
-    default:
-      return convert_value(value, set_any);
-  }
+  const std::size_t type = value.index();
+  const auto is = [type](AttributeType wanted) { return type == static_cast<std::size_t>(wanted); };
+  if (is(AttributeType::kTypeString)) return set_scalar(to_std(*nostd::get_if<nostd::string_view>(&value)));
+  if (is(AttributeType::kTypeCString)) return set_scalar(*nostd::get_if<const char*>(&value));
+  if (is(AttributeType::kTypeInt64)) return set_scalar(*nostd::get_if<std::int64_t>(&value));
+  if (is(AttributeType::kTypeInt)) return set_scalar(std::int64_t{*nostd::get_if<std::int32_t>(&value)});
+  if (is(AttributeType::kTypeBool)) return set_scalar(*nostd::get_if<bool>(&value));
+  if (is(AttributeType::kTypeDouble)) return set_scalar(*nostd::get_if<double>(&value));
+  set_any();
 }
 
 inline otlp::TraceId to_trace_id(const api::trace::TraceId& id) noexcept {

@@ -65,6 +65,12 @@ class Span final : public opentelemetry::trace::Span {
   [[nodiscard]] bool IsRecording() const noexcept override;
 
  private:
+  template <class Scalar>
+  void set_scalar(std::string_view key, Scalar value) noexcept;
+  template <class Scalar>
+  void set_slowly(std::string_view key, Scalar value) noexcept;
+  void set_c_string(std::string_view key, const char* text) noexcept;
+  [[gnu::noinline]] void set_any(std::string_view key, const opentelemetry::common::AttributeValue& value) noexcept;
   void add_event(std::string_view name, base::WallTime time,
                  const opentelemetry::common::KeyValueIterable* attributes) noexcept;
   [[nodiscard]] base::WallTime now() noexcept;

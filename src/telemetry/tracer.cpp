@@ -1,7 +1,9 @@
 #include "telemetry/tracer.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "opentelemetry/context/runtime_context.h"
 #include "opentelemetry/trace/context.h"
@@ -35,6 +37,24 @@ const nostd::shared_ptr<trace_api::Span>* span_in(const context::ContextValue& v
   return span != nullptr && *span ? span : nullptr;
 }
 
+// The API hands its storage of contexts out as a shared pointer: for each span two atomic operations on a count that
+// all threads share. It allows the storage to be set only before the first span, so the one found then is kept, with
+// a reference that is never given back.
+context::RuntimeContextStorage& context_storage() noexcept {
+  static constinit std::atomic<context::RuntimeContextStorage*> kept{nullptr};
+  if (auto* storage = kept.load(std::memory_order_acquire)) [[likely]]
+    return *storage;
+  using Reference = nostd::shared_ptr<const context::RuntimeContextStorage>;
+  static constinit std::atomic<Reference*> references{nullptr};
+  auto* reference = new Reference(context::RuntimeContext::GetConstRuntimeContextStorage());
+  Reference* none = nullptr;
+  if (!references.compare_exchange_strong(none, reference)) delete std::exchange(reference, none);
+  // The object itself is not const; the API has no other way to it.
+  auto* storage = const_cast<context::RuntimeContextStorage*>(reference->get());
+  kept.store(storage, std::memory_order_release);
+  return *storage;
+}
+
 // The parent as the specification finds it: an explicit span context, else the span of an explicit context, else the
 // current span; a context may ask for a root. Nothing, or a valid context.
 std::optional<trace_api::SpanContext> parent_of(const trace_api::StartSpanOptions& options) noexcept {
@@ -48,7 +68,7 @@ std::optional<trace_api::SpanContext> parent_of(const trace_api::StartSpanOption
     }
     if (trace_api::IsRootSpan(*explicit_context)) return std::nullopt;
   }
-  const auto value = context::RuntimeContext::GetCurrent().GetValue(trace_api::kSpanKey);
+  const auto value = context_storage().GetCurrent().GetValue(trace_api::kSpanKey);
   if (const auto* span = span_in(value)) {
     auto found = (*span)->GetContext();
     if (found.IsValid()) return found;
@@ -113,6 +133,21 @@ bool identify(const Core& core, const std::optional<trace_api::SpanContext>& par
   return sampled;
 }
 
+[[gnu::noinline]] void set_attributes(otlp::SpanWriter& writer, const common::KeyValueIterable& attributes) noexcept {
+  attributes.ForEachKeyValue([&writer](nostd::string_view key, const common::AttributeValue& value) noexcept {
+    writer.set_attribute(to_std(key), to_value(value));
+    return true;
+  });
+}
+
+[[gnu::noinline]] void add_links(otlp::SpanWriter& writer,
+                                 const trace_api::SpanContextKeyValueIterable& links) noexcept {
+  links.ForEachKeyValue([&writer](trace_api::SpanContext target, const common::KeyValueIterable& of_link) noexcept {
+    add_link(writer, target, of_link);
+    return true;
+  });
+}
+
 template <class T>
 nostd::shared_ptr<T> without_owner(T& object) noexcept {
   return std::shared_ptr<T>(std::shared_ptr<void>(), &object);
@@ -138,14 +173,8 @@ nostd::shared_ptr<trace_api::Span> Tracer::StartSpan(nostd::string_view name,
     }
     const Moment start = start_moment(core_.clock, options);
     begin(*writer, core_, own, parent, to_std(name), options.kind, start);
-    attributes.ForEachKeyValue([&writer](nostd::string_view key, const common::AttributeValue& value) noexcept {
-      writer->set_attribute(to_std(key), to_value(value));
-      return true;
-    });
-    links.ForEachKeyValue([&writer](trace_api::SpanContext target, const common::KeyValueIterable& of_link) noexcept {
-      add_link(*writer, target, of_link);
-      return true;
-    });
+    if (attributes.size() != 0) set_attributes(*writer, attributes);
+    if (links.size() != 0) add_links(*writer, links);
     return ApiSpan(
         std::allocate_shared<Span>(BlockAllocator<Span>(), core_, scope_, std::move(own), std::move(writer), start));
   } catch (const std::exception&) {
