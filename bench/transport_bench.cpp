@@ -1,7 +1,8 @@
 // transport_bench: which client library should carry OTLP over gRPC? Measures, against a grpc++ generic server
 // in another process that only counts: throughput and client CPU of (a) grpc++ GenericStub with static slices and
 // (b) our GrpcTransport, which is libcurl speaking HTTP/2; and whether each survives fork. docs/decisions.md
-// has the figures that decided. Usage: transport_bench [seconds per round] [rounds] [fork trials]
+// has the figures that decided. The last two rows are the same over TLS 1.3 with a certificate made for the
+// occasion by the program openssl. Usage: transport_bench [seconds per round] [rounds] [fork trials]
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/async_generic_service.h>
@@ -20,7 +21,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -82,15 +86,40 @@ class ServerCall {
   int step_ = 0;
 };
 
-[[noreturn]] void run_server(int port_pipe) {
+// Where the server listens, and the certificate (its own authority) of the second port.
+struct Endpoints {
+  int plain = 0;
+  int tls = 0;
+  std::string directory;
+  [[nodiscard]] std::string certificate() const { return directory + "/cert.pem"; }
+  [[nodiscard]] std::string key() const { return directory + "/key.pem"; }
+};
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool make_certificate(const Endpoints& endpoints) {
+  const std::string command =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 "
+      "-addext subjectAltName=IP:127.0.0.1 -keyout " +
+      endpoints.key() + " -out " + endpoints.certificate() + " 2>/dev/null";
+  return std::system(command.c_str()) == 0;
+}
+
+[[noreturn]] void run_server(int port_pipe, const Endpoints& endpoints) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  int port[2] = {};
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port[0]);
+  grpc::SslServerCredentialsOptions tls;
+  tls.pem_key_cert_pairs.push_back({text_of(endpoints.key()), text_of(endpoints.certificate())});
+  builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port[1]);
   builder.RegisterAsyncGenericService(&service);
   const auto queue = builder.AddCompletionQueue();
   const auto server = builder.BuildAndStart();
-  if (write(port_pipe, &port, sizeof port) != sizeof port) _exit(1);
+  if (write(port_pipe, port, sizeof port) != sizeof port) _exit(1);
   for (int i = 0; i < 16; ++i) new ServerCall(service, *queue);
   void* tag = nullptr;
   bool ok = false;
@@ -108,11 +137,13 @@ class Client {
 
 class GrpcClient final : public Client {
  public:
-  explicit GrpcClient(int port) {
+  GrpcClient(const Endpoints& endpoints, bool tls) {
     grpc::ChannelArguments arguments;
     arguments.SetInt("grpc.use_local_subchannel_pool", 1);
-    stub_ = std::make_unique<grpc::GenericStub>(
-        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), arguments));
+    const std::string target = "127.0.0.1:" + std::to_string(tls ? endpoints.tls : endpoints.plain);
+    const auto credentials =
+        tls ? grpc::SslCredentials({text_of(endpoints.certificate()), {}, {}}) : grpc::InsecureChannelCredentials();
+    stub_ = std::make_unique<grpc::GenericStub>(grpc::CreateCustomChannel(target, credentials, arguments));
   }
   ~GrpcClient() override {
     queue_.Shutdown();
@@ -160,9 +191,11 @@ class GrpcClient final : public Client {
 // What the library ships: the same HTTP/2 by libcurl, with the transport's queue, thread and callbacks around it.
 class ArcaClient final : public Client {
  public:
-  explicit ArcaClient(int port) {
+  ArcaClient(const Endpoints& endpoints, bool tls) {
     arca::net::TransportOptions options;
-    options.target = "127.0.0.1:" + std::to_string(port);
+    options.target = "127.0.0.1:" + std::to_string(tls ? endpoints.tls : endpoints.plain);
+    options.tls = tls;
+    if (tls) options.tls_options.ca_file = endpoints.certificate();
     options.path = method;
     options.user_agent = "arca/bench";
     transport_ = std::move(arca::net::GrpcTransport::create(options, clock_).value());
@@ -205,20 +238,20 @@ class ArcaClient final : public Client {
   std::unique_ptr<arca::net::GrpcTransport> transport_;
 };
 
-using Factory = std::function<std::unique_ptr<Client>(int)>;
+using Factory = std::function<std::unique_ptr<Client>()>;
 
 // Each round in a process of its own, so that CPU is the client's alone and threads don't leak into the next.
 struct Figures {
   double megabytes_per_s = 0;
   double cpu_s_per_gigabyte = 0;
 };
-Figures measure(const Factory& make, int port, std::size_t size, double seconds) {
+Figures measure(const Factory& make, std::size_t size, double seconds) {
   int pipe_ends[2];
   if (pipe(pipe_ends) != 0) std::abort();
   const pid_t child = fork();
   if (child == 0) {
     const std::vector<char> body(size, 'x');
-    auto client = make(port);
+    auto client = make();
     client->run(body, 200, Clock::time_point::max());
     const auto begin = Clock::now();
     const double cpu = cpu_seconds();
@@ -240,7 +273,7 @@ Figures measure(const Factory& make, int port, std::size_t size, double seconds)
 
 // Parent delivers, forks, the child makes a client of its own and delivers 100, the parent goes on. Returns how
 // many trials were clean; a trial that hangs for 10 s is killed.
-int fork_trials(const Factory& make, int port, int trials) {
+int fork_trials(const Factory& make, int trials) {
   int clean = 0;
   for (int i = 0; i < trials; ++i) {
     const pid_t trial = fork();
@@ -248,7 +281,7 @@ int fork_trials(const Factory& make, int port, int trials) {
       setpgid(0, 0);
       alarm(10);
       const std::vector<char> body(16384, 'x');
-      auto parent = make(port);
+      auto parent = make();
       if (parent->run(body, 50, Clock::time_point::max()) != 50) _exit(1);
       // The parent's client is in the middle of its work on another thread when the fork happens.
       std::uint64_t more = 0;
@@ -257,7 +290,7 @@ int fork_trials(const Factory& make, int port, int trials) {
       const pid_t child = fork();
       if (child == 0) {
         alarm(8);
-        auto own = make(port);
+        auto own = make();
         _exit(own->run(body, 100, Clock::time_point::max()) == 100 ? 0 : 1);
       }
       busy.join();
@@ -286,20 +319,29 @@ int main(int argc, char** argv) {
   const int trials = argc > 3 ? std::atoi(argv[3]) : 50;
   int pipe_ends[2];
   if (pipe(pipe_ends) != 0) return 1;
+  Endpoints endpoints;
+  char directory[] = "/tmp/transport_bench.XXXXXX";
+  if (mkdtemp(directory) == nullptr) return 1;
+  endpoints.directory = directory;
+  if (!make_certificate(endpoints)) return 1;
   const pid_t server = fork();
-  if (server == 0) run_server(pipe_ends[1]);
-  int port = 0;
-  if (read(pipe_ends[0], &port, sizeof port) != sizeof port) return 1;
+  if (server == 0) run_server(pipe_ends[1], endpoints);
+  int port[2] = {};
+  if (read(pipe_ends[0], port, sizeof port) != sizeof port) return 1;
+  endpoints.plain = port[0];
+  endpoints.tls = port[1];
 
   const std::pair<const char*, Factory> kinds[] = {
-      {"grpc++ GenericStub", [](int p) { return std::make_unique<GrpcClient>(p); }},
-      {"arca (libcurl h2)", [](int p) { return std::make_unique<ArcaClient>(p); }},
+      {"grpc++ GenericStub", [&] { return std::make_unique<GrpcClient>(endpoints, false); }},
+      {"arca (libcurl h2)", [&] { return std::make_unique<ArcaClient>(endpoints, false); }},
+      {"grpc++, TLS", [&] { return std::make_unique<GrpcClient>(endpoints, true); }},
+      {"arca, TLS", [&] { return std::make_unique<ArcaClient>(endpoints, true); }},
   };
   for (const std::size_t size : {std::size_t{128} << 10U, std::size_t{256} << 10U}) {
     std::vector<std::vector<double>> speed(std::size(kinds)), cost(std::size(kinds));
     for (int round = 0; round < rounds; ++round) {
       for (std::size_t k = 0; k < std::size(kinds); ++k) {
-        const Figures figures = measure(kinds[k].second, port, size, seconds);
+        const Figures figures = measure(kinds[k].second, size, seconds);
         speed[k].push_back(figures.megabytes_per_s);
         cost[k].push_back(figures.cpu_s_per_gigabyte);
       }
@@ -311,11 +353,13 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   }
   for (const auto& [name, make] : kinds) {
-    const int count = name == kinds[0].first ? std::min(trials, 5) : trials;  // a trial that hangs takes ten seconds
-    std::printf("%-20s fork: %d of %d trials clean\n", name, fork_trials(make, port, count), count);
+    const bool is_ours = name == kinds[1].first || name == kinds[3].first;
+    const int count = is_ours ? trials : std::min(trials, 5);  // a trial that hangs takes ten seconds
+    std::printf("%-20s fork: %d of %d trials clean\n", name, fork_trials(make, count), count);
     std::fflush(stdout);
   }
   kill(server, SIGTERM);
   waitpid(server, nullptr, 0);
+  std::filesystem::remove_all(endpoints.directory);
   return 0;
 }

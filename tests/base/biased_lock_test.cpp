@@ -44,6 +44,36 @@ TEST_P(BiasedLockTest, OwnerAndStrangersNeverMeetInside) {
   }
 }
 
+TEST_P(BiasedLockTest, TheOwnersShortWayExcludesStrangersAndEndsWithTheFirst) {
+  for (int round = 0; round < 20; ++round) {
+    BiasedLock lock;
+    int inside = 0;  // not atomic: only the lock protects it
+    int count = 0;
+    const auto once = [&] {
+      EXPECT_EQ(++inside, 1);
+      ++count;
+      --inside;
+    };
+    std::thread stranger([&] {
+      for (int i = 0; i < 500; ++i) {
+        const BiasedGuard guard(lock);
+        once();
+      }
+    });
+    for (int i = 0; i < 5000; ++i) {
+      if (const OwnerGuard guard(lock); guard) {
+        once();
+        continue;
+      }
+      const BiasedGuard guard(lock);
+      once();
+    }
+    stranger.join();
+    EXPECT_EQ(count, 5500);
+    EXPECT_FALSE(OwnerGuard(lock));
+  }
+}
+
 TEST_P(BiasedLockTest, ANewOwnerMayBeNamedWhenNobodyHoldsIt) {
   BiasedLock lock;
   int count = 0;
