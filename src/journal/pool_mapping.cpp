@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <new>
 
 #include "base/crc32c.hpp"
+#include "os/file_system.hpp"
 #include "os/fork.hpp"
 
 #ifndef MADV_POPULATE_WRITE
@@ -25,12 +25,6 @@ namespace {
 auto io_failure(const std::string& what, const std::string& path) {
   const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::full : ErrorCode::io;
   return failure(code, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
-}
-
-// Whether a file may become this large. Trying it out would raise SIGXFSZ, which ends the host process.
-bool file_size_allowed(std::uint64_t size) noexcept {
-  struct rlimit limit {};
-  return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
 // False when there is no room. tmpfs gives up at any signal that arrives meanwhile, and a host with a profiler gets a
@@ -86,7 +80,7 @@ PoolMapping::~PoolMapping() {
 Result<std::unique_ptr<PoolMapping>> PoolMapping::create(const std::string& path, model::WriterId writer,
                                                          layout::Geometry geometry, std::int64_t created_at_ns) {
   const std::uint64_t size = geometry.file_size();
-  if (!file_size_allowed(size)) {
+  if (size > os::file_size_limit()) {
     return failure(ErrorCode::full, fmt::format("the pool file needs {} bytes, more than this process may give a file "
                                                 "(ulimit -f); choose a smaller pool size or raise the limit",
                                                 size));

@@ -18,6 +18,9 @@ namespace {
 // A directory under this prefix is not yet, or no longer, a writer.
 constexpr std::string_view unborn_prefix = "new-";
 
+// Whoever starts at the same moment may be tidying up; a hundred such in a row are something else.
+constexpr int create_attempts_max = 100;
+
 std::string writers_path(const std::string& state_directory) { return state_directory + "/writers"; }
 
 std::optional<model::WriterId> parse_writer_name(const std::string& name) {
@@ -41,6 +44,25 @@ void remove_unborn(const std::string& writers) {
     static_cast<void>(files().remove(path + "/lock"));
     static_cast<void>(files().remove_directory(path));  // fails if anything else is in it, as it should
   }
+}
+
+// So much of the disk is in the lock file's name, that a writer can be finished, and so make room, on a full disk.
+constexpr std::uint64_t finishing_room = 8192;  // a block each for the ledger and its lock file
+
+Result<void> reserve_room_to_finish(const std::string& lock_path) {
+  const auto file = files().open(lock_path, os::OpenMode::read_write);
+  if (!file) return failure(file.error());
+  return (*file)->allocate(0, finishing_room);
+}
+
+Result<void> note_in_ledger(const std::string& state_directory, const LedgerEntry& entry,
+                            const std::string& lock_path) {
+  const Result<void> noted = append_to_ledger(files(), state_directory, entry);
+  if (noted || noted.error().code() != ErrorCode::full) return noted;
+  const auto file = files().open(lock_path, os::OpenMode::read_write);
+  if (!file) return noted;
+  if (!(*file)->truncate(0)) return noted;
+  return append_to_ledger(files(), state_directory, entry);
 }
 
 // Removes what is certainly a settled segment of this writer. The rest is for people.
@@ -73,27 +95,38 @@ WriterDirectory::WriterDirectory(std::string state_directory, model::WriterId id
                                  std::unique_ptr<os::LockFile> lock) noexcept
     : state_directory_(std::move(state_directory)), id_(id), path_(std::move(path)), lock_(std::move(lock)) {}
 
-Result<std::unique_ptr<WriterDirectory>> WriterDirectory::create(const std::string& state_directory) {
+// One attempt. Busy or not_found: somebody who tidies up took the lock or the directory meanwhile.
+Result<std::unique_ptr<WriterDirectory>> WriterDirectory::try_create(const std::string& state_directory) {
   const std::string writers = writers_path(state_directory);
   if (const auto made = files().make_directories(writers); !made) return failure(made.error());
-  remove_unborn(writers);
-  for (;;) {
-    const model::WriterId id{os::random_from_kernel()};
-    const std::string path = writers + "/" + model::to_string(id);
-    const std::string unborn = writers + "/" + std::string(unborn_prefix) + model::to_string(id);
-    if (files().exists(path) || files().exists(unborn)) continue;
-    if (const auto made = os::make_private_directory(unborn); !made) return failure(made.error());
-    // Somebody who tidies up may take the lock for a moment or remove the directory: then begin again.
-    Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire(unborn + "/lock");
-    if (!lock) {
-      const ErrorCode code = lock.error().code();
-      if (code == ErrorCode::busy || code == ErrorCode::not_found) continue;
-      static_cast<void>(files().remove_directory(unborn));
-      return failure(lock.error());
-    }
-    if (const auto renamed = files().rename(unborn, path); !renamed) return failure(renamed.error());
-    if (const auto synced = files().sync_directory(writers); !synced) return failure(synced.error());
-    return std::unique_ptr<WriterDirectory>(new WriterDirectory(state_directory, id, path, std::move(*lock)));
+  const model::WriterId id{os::random_from_kernel()};
+  const std::string path = writers + "/" + model::to_string(id);
+  const std::string unborn = writers + "/" + std::string(unborn_prefix) + model::to_string(id);
+  if (files().exists(path) || files().exists(unborn)) return failure(ErrorCode::busy, path + " exists");
+  if (const auto made = os::make_private_directory(unborn); !made) return failure(made.error());
+  Result<std::unique_ptr<os::LockFile>> lock = os::LockFile::acquire(unborn + "/lock");
+  if (!lock) {
+    const ErrorCode code = lock.error().code();
+    if (code != ErrorCode::busy && code != ErrorCode::not_found) static_cast<void>(files().remove_directory(unborn));
+    return failure(lock.error());
+  }
+  if (const auto reserved = reserve_room_to_finish(unborn + "/lock"); !reserved) {
+    static_cast<void>(files().remove(unborn + "/lock"));
+    static_cast<void>(files().remove_directory(unborn));
+    return failure(reserved.error());
+  }
+  if (const auto renamed = files().rename(unborn, path); !renamed) return failure(renamed.error());
+  if (const auto synced = files().sync_directory(writers); !synced) return failure(synced.error());
+  return std::unique_ptr<WriterDirectory>(new WriterDirectory(state_directory, id, path, std::move(*lock)));
+}
+
+Result<std::unique_ptr<WriterDirectory>> WriterDirectory::create(const std::string& state_directory) {
+  remove_unborn(writers_path(state_directory));
+  for (int attempt = 1;; ++attempt) {
+    Result<std::unique_ptr<WriterDirectory>> made = try_create(state_directory);
+    if (made || attempt == create_attempts_max) return made;
+    const ErrorCode code = made.error().code();
+    if (code != ErrorCode::busy && code != ErrorCode::not_found) return made;
   }
 }
 
@@ -108,7 +141,7 @@ Result<std::unique_ptr<WriterDirectory>> WriterDirectory::adopt(const std::strin
 
 Result<void> WriterDirectory::finish(const model::Totals& totals) {
   // First, and synced: from here on a crash leaves a directory that can be finished again, and counts once.
-  if (const auto noted = append_to_ledger(files(), state_directory_, {id_, totals}); !noted) return noted;
+  if (const auto noted = note_in_ledger(state_directory_, {id_, totals}, path_ + "/lock"); !noted) return noted;
 
   base::crash_point("writer.finish.noted");
   const Result<std::string> target = os::read_symlink(pool_link());

@@ -39,6 +39,7 @@ class WriterDirectory {
   Result<void> finish(const model::Totals& totals);
 
  private:
+  static Result<std::unique_ptr<WriterDirectory>> try_create(const std::string& state_directory);
   WriterDirectory(std::string state_directory, model::WriterId id, std::string path,
                   std::unique_ptr<os::LockFile> lock) noexcept;
   std::string state_directory_;

@@ -100,6 +100,12 @@ bool CurlEngine::State::ensure_thread(std::string& why) {
       why = "libcurl has no memory";
       return false;
     }
+    // Without descriptors libcurl makes one that can never be woken: requests would lie in it for a minute.
+    if (curl_multi_wakeup(multi_) != CURLM_OK) {
+      curl_multi_cleanup(std::exchange(multi_, nullptr));
+      why = "libcurl has no file descriptor to be woken by; raise the limit of open files";
+      return false;
+    }
     curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
     if (options_.http2) curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 8L);

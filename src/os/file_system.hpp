@@ -50,7 +50,11 @@ class FileSystem {
   virtual bool exists(const std::string& path) noexcept = 0;
 };
 
-// The process-wide real one.
+// The process-wide real one. Nothing of it grows a file beyond file_size_limit(): that is ErrorCode::full.
 FileSystem& posix_file_system();
+
+// Bytes that a file of this process may have (ulimit -f). Who tries to write behind that gets SIGXFSZ, which ends the
+// process, so ask first.
+std::uint64_t file_size_limit() noexcept;
 
 }  // namespace arca::os

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -49,6 +50,7 @@ ErrorCode code_of(int reason) noexcept {
       return ErrorCode::not_found;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
       return ErrorCode::full;
     case EEXIST:
       return ErrorCode::busy;
@@ -93,10 +95,13 @@ class PosixFile final : public File {
   Result<void> write_at(std::uint64_t offset, std::span<const base::Bytes> slices) override {
     std::vector<iovec> vectors;
     vectors.reserve(slices.size());
+    std::uint64_t file_end = offset;
     for (const base::Bytes slice : slices) {
       if (slice.empty()) continue;
+      file_end += slice.size();
       vectors.push_back({const_cast<std::byte*>(slice.data()), slice.size()});
     }
+    if (file_end > file_size_limit()) return io_failure("write", path_, EFBIG);
     iovec* at = vectors.data();
     iovec* const end = at + vectors.size();
     while (at != end) {
@@ -123,6 +128,9 @@ class PosixFile final : public File {
   }
 
   Result<void> truncate(std::uint64_t size) override {
+    if (const auto present = this->size(); present && size > *present && size > file_size_limit()) {
+      return io_failure("truncate", path_, EFBIG);
+    }
     if (retry_interrupted([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) {
       return io_failure("truncate", path_, errno);
     }
@@ -130,6 +138,7 @@ class PosixFile final : public File {
   }
 
   Result<void> allocate(std::uint64_t offset, std::uint64_t size) override {
+    if (offset + size > file_size_limit()) return io_failure("reserve space in", path_, EFBIG);
     int reason = EINTR;
     while (reason == EINTR) {
       reason = ::posix_fallocate(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size));
@@ -256,6 +265,12 @@ class PosixFileSystem final : public FileSystem {
 FileSystem& posix_file_system() {
   static PosixFileSystem* const instance = new PosixFileSystem;  // outlives static objects that still use it
   return *instance;
+}
+
+std::uint64_t file_size_limit() noexcept {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur;
 }
 
 namespace {

@@ -66,6 +66,7 @@ Result<std::unique_ptr<journal::Journal>> make_journal(const Settings& settings,
   options.size_max = size_max;
   options.segment_size =
       std::min<std::uint64_t>(options.segment_size, std::max<std::uint64_t>(size_max / 4, 1U << 18U));
+  options.segment_size = std::min(options.segment_size, os::file_size_limit());
   options.durability = settings.durable_over_power_loss ? journal::Durability::power : journal::Durability::process;
   return journal::Journal::open(os::posix_file_system(), clock, options);
 }

@@ -23,24 +23,28 @@ struct Promises {
   std::array<std::atomic<std::uint64_t>, stream_count_max> accepted;
 };
 
-class OracleFile {
+// One object in a file, shared by all processes that map it; all bytes are zero at first. It survives who writes it.
+template <class Shared>
+class SharedFile {
  public:
-  explicit OracleFile(const std::string& path) {
+  explicit SharedFile(const std::string& path) {
     const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0 || ftruncate(descriptor, sizeof(Promises)) != 0) throw std::runtime_error("cannot make " + path);
-    memory_ = mmap(nullptr, sizeof(Promises), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (descriptor < 0 || ftruncate(descriptor, sizeof(Shared)) != 0) throw std::runtime_error("cannot make " + path);
+    memory_ = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     close(descriptor);
     if (memory_ == MAP_FAILED) throw std::runtime_error("cannot map " + path);
   }
-  ~OracleFile() { munmap(memory_, sizeof(Promises)); }
-  OracleFile(const OracleFile&) = delete;
-  OracleFile& operator=(const OracleFile&) = delete;
+  ~SharedFile() { munmap(memory_, sizeof(Shared)); }
+  SharedFile(const SharedFile&) = delete;
+  SharedFile& operator=(const SharedFile&) = delete;
 
-  Promises& operator*() const noexcept { return *static_cast<Promises*>(memory_); }
-  Promises* operator->() const noexcept { return static_cast<Promises*>(memory_); }
+  Shared& operator*() const noexcept { return *static_cast<Shared*>(memory_); }
+  Shared* operator->() const noexcept { return static_cast<Shared*>(memory_); }
 
  private:
   void* memory_;
 };
+
+using OracleFile = SharedFile<Promises>;
 
 }  // namespace arca::crash

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "journal/journal.hpp"
 #include "os/private_directory.hpp"
@@ -46,6 +49,20 @@ TEST_F(WriterDirectoryTest, ALiveWriterIsNeverRobbed) {
   ASSERT_EQ(entries->size(), 1U);
   EXPECT_EQ(entries->front().id, writer->id());
   EXPECT_TRUE(entries->front().live);
+}
+
+// Each tidies up what looks like another's unfinished directory: pre-forking servers start their workers like this.
+TEST_F(WriterDirectoryTest, ManyThatStartAtTheSameMomentAllGetTheirDirectory) {
+  std::atomic<int> failed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 100; ++i) failed += WriterDirectory::create(state_) ? 0 : 1;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(list_writers(state_)->size(), 800U);
 }
 
 TEST_F(WriterDirectoryTest, ADeadWriterIsAdoptedOnce) {
