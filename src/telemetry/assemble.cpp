@@ -66,7 +66,8 @@ Result<std::unique_ptr<journal::Journal>> make_journal(const Settings& settings,
   options.size_max = size_max;
   options.segment_size =
       std::min<std::uint64_t>(options.segment_size, std::max<std::uint64_t>(size_max / 4, 1U << 18U));
-  options.segment_size = std::min(options.segment_size, os::file_size_limit());
+  // Behind the records a segment holds room for their settlements.
+  options.segment_size = std::min(options.segment_size, os::file_size_limit() / 4 * 3);
   options.durability = settings.durable_over_power_loss ? journal::Durability::power : journal::Durability::process;
   return journal::Journal::open(os::posix_file_system(), clock, options);
 }
