@@ -21,7 +21,12 @@ Result<bool> DeadWriterSource::reconcile_one() {
   }
   const model::ChunkId id = (*claim)->chunk.id;
   if (!writer_.journal_contains(id)) {
-    seen_.push_back(id);
+    try {
+      seen_.push_back(id);
+    } catch (...) {
+      pool->release(id, base::SteadyTime::min());
+      throw;
+    }
     return false;
   }
   model::Ack parked;
@@ -46,8 +51,14 @@ Result<std::optional<model::Claim>> DeadWriterSource::claim(model::SignalSet sig
     if (!claim) return failure(claim.error().with_context("pool"));
   }
   if (*claim) {
-    const std::lock_guard lock(mutex_);
-    claimed_[(*claim)->chunk.id] = origin;
+    const model::ChunkId id = (*claim)->chunk.id;
+    try {
+      const std::lock_guard lock(mutex_);
+      claimed_[id] = origin;
+    } catch (...) {
+      origin->release(id, now);
+      throw;
+    }
   }
   return claim;
 }

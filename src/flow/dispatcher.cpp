@@ -98,7 +98,11 @@ base::SteadyTime Dispatcher::turn(base::SteadyTime now) {
 
 // Our own bug. What is in flight goes back to the source (perhaps a duplicate, never a loss), and we start anew.
 base::SteadyTime Dispatcher::restart(base::SteadyTime now, const char* what) {
-  report(options_.report, Error(ErrorCode::internal, options_.name + ": " + what + "; starting anew"));
+  try {
+    report(options_.report, Error(ErrorCode::internal, options_.name + ": " + what + "; starting anew"));
+  } catch (const std::exception&) {
+    // No memory even for that. The thread that steps must not end.
+  }
   claim_again_at_ = now + backoff_delay(options_.fault, ++restart_failure_count_, options_.random);
   for (const auto& [id, flight] : flights_) source_.release(id, claim_again_at_);
   flights_.clear();
@@ -259,7 +263,13 @@ void Dispatcher::submit(model::Claim claim, base::SteadyTime now) {
   const std::uint64_t submission = ++submission_;
   const model::Chunk& chunk = claim.chunk;
   const std::size_t size = chunk.payload.size();
-  const bool is_new = flights_.try_emplace(chunk.id, Flight{chunk, claim.attempt_number, submission}).second;
+  bool is_new = false;
+  try {
+    is_new = flights_.try_emplace(chunk.id, Flight{chunk, claim.attempt_number, submission}).second;
+  } catch (...) {
+    source_.release(chunk.id, now);  // nobody else knows of it
+    throw;
+  }
   ARCA_CHECK(is_new);  // the source gave a chunk that it had given before
   if (chunk.signal == model::Signal::metrics) ++metric_count_;
   if (options_.rate_limiter) options_.rate_limiter->take(now, size, chunk.item_count);

@@ -56,7 +56,11 @@ base::SteadyTime Recovery::step(base::SteadyTime now) {
   try {
     return step_locked(now);
   } catch (const std::exception& broken) {
-    report(options_.report, Error(ErrorCode::internal, std::string("recovery: ") + broken.what()));
+    try {
+      report(options_.report, Error(ErrorCode::internal, std::string("recovery: ") + broken.what()));
+    } catch (const std::exception&) {
+      // No memory even for that.
+    }
     return now + std::chrono::seconds(1);
   }
 }

@@ -81,7 +81,14 @@ Result<std::optional<std::uint32_t>> Spiller::spill_one(base::SteadyTime claim_t
   if (!*claim) return std::nullopt;
   // Moved out of the claim, so that the pool's memory is free again when this function returns.
   const model::Chunk chunk = std::move((*claim)->chunk);
-  if (const Result<void> appended = append_(chunk); !appended) {
+  Result<void> appended;
+  try {
+    appended = append_(chunk);
+  } catch (...) {
+    pool_.release(chunk.id, release_time);
+    throw;
+  }
+  if (!appended) {
     pool_.release(chunk.id, release_time);
     return failure(appended.error());
   }

@@ -1,6 +1,7 @@
 #include "journal/chunk_queue.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/check.hpp"
@@ -57,6 +58,7 @@ ChunkEntry* ChunkQueue::claimable(base::SteadyTime now) noexcept {
 
 void ChunkQueue::claim(ChunkEntry& entry) noexcept {
   forget_release(position_of(entry));
+  if (entry.state != ChunkState::claimed) ++claimed_count_;
   entry.state = ChunkState::claimed;
   if (entry.attempt_count < 0xFFFFU) ++entry.attempt_count;
 }
@@ -68,12 +70,14 @@ void ChunkQueue::release(ChunkEntry& entry, base::SteadyTime not_before) {
                                        [](std::uint64_t left, const Release& right) { return left < right.position; });
   released_.insert(behind, Release{position, not_before});
   entry.state = ChunkState::released;
+  --claimed_count_;
 }
 
 void ChunkQueue::settle(ChunkEntry& entry) {
   ARCA_CHECK(entry.state != ChunkState::settled);
   forget_release(position_of(entry));
   erase_slot(entry.id);
+  if (entry.state == ChunkState::claimed) --claimed_count_;
   entry.state = ChunkState::settled;
   --live_count_;
   payload_bytes_ -= entry.place.payload_size;
@@ -101,16 +105,25 @@ void ChunkQueue::forget_release(std::uint64_t position) noexcept {
 }
 
 // Keeps the front unsettled. One chunk that nobody takes must not keep the memory of a million that were taken.
-void ChunkQueue::drop_settled() {
+void ChunkQueue::drop_settled() noexcept {
   while (!entries_.empty() && entries_.front().state == ChunkState::settled) {
     entries_.pop_front();
     ++base_;
   }
   if (entries_.size() < 64 || entries_.size() < 2 * live_count_) return;
+  try {
+    pack();
+  } catch (const std::bad_alloc&) {  // it stays as it is, until the next one is settled
+  }
+}
+
+// Builds everything anew without those that are settled. Changes nothing when it throws.
+void ChunkQueue::pack() {
   std::deque<ChunkEntry> kept;
   std::vector<Release> released;
+  released.reserve(released_.size() + claimed_count_ + 1);
   const std::uint64_t new_base = base_ + entries_.size();
-  const std::uint64_t before = std::exchange(base_, new_base);
+  const std::uint64_t before = base_;
   std::uint64_t fresh = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     ChunkEntry& entry = entries_[i];
@@ -126,11 +139,12 @@ void ChunkQueue::drop_settled() {
     if (found != released_.end()) released.push_back({position, found->not_before});
     kept.push_back(entry);
   }
+  base_ = new_base;  // not before all memory is there
   entries_ = std::move(kept);
   released_ = std::move(released);
   fresh_ = std::max(fresh, new_base);
   rebuild_table(table_.size());
-  while (table_.size() > capacity_min && 8 * live_count_ < table_.size()) rebuild_table(table_.size() / 2);
+  while (table_.size() > capacity_min && 8 * live_count_ < table_.size()) rebuild_table(table_.size() / 2);  // shrinks
   while (!entries_.empty() && entries_.front().state == ChunkState::settled) {
     entries_.pop_front();
     ++base_;

@@ -46,6 +46,8 @@ class ChunkQueue {
   [[nodiscard]] ChunkEntry* find(const model::ChunkId& id) noexcept;
   // The oldest chunk that may be claimed now; null if there is none.
   [[nodiscard]] ChunkEntry* claimable(base::SteadyTime now) noexcept;
+  // Before claim(): takes the memory that release() will need, so that no claimed chunk is ever stuck for want of it.
+  void prepare_claim() { released_.reserve(released_.size() + claimed_count_ + 1); }
   void claim(ChunkEntry& entry) noexcept;
   void release(ChunkEntry& entry, base::SteadyTime not_before);
   void settle(ChunkEntry& entry);
@@ -69,7 +71,8 @@ class ChunkQueue {
   }
   [[nodiscard]] std::uint64_t position_of(const ChunkEntry& entry) noexcept;
   void forget_release(std::uint64_t position) noexcept;
-  void drop_settled();
+  void drop_settled() noexcept;
+  void pack();
   void rebuild_table(std::size_t capacity);
   [[nodiscard]] std::size_t slot_of(const model::ChunkId& id) const noexcept;
   void insert_slot(std::uint64_t position) noexcept;
@@ -82,6 +85,7 @@ class ChunkQueue {
   std::uint64_t fresh_ = 0;           // no fresh chunk stands before this position
   std::vector<Release> released_;     // by position; as many as deliveries that failed lately
   std::vector<std::uint32_t> table_;  // open addressing: id -> low half of the position
+  std::size_t claimed_count_ = 0;
   std::uint64_t live_count_ = 0;
   std::uint64_t payload_bytes_ = 0;
   std::uint64_t item_count_ = 0;

@@ -142,16 +142,27 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
       signal = candidate;
     }
     if (oldest == nullptr) return std::nullopt;
+    Result<std::shared_ptr<os::File>> file = reader_of(oldest->place.segment);
+    queue(signal).prepare_claim();
     queue(signal).claim(*oldest);
     const ChunkEntry entry = *oldest;
-    Result<std::shared_ptr<os::File>> file = reader_of(entry.place.segment);
 
     lock.unlock();  // appends go on while the payload is read
-    std::vector<std::byte> payload;
+    model::Payload payload;
     Error error(ErrorCode::not_found, "");
     ReadOutcome outcome = ReadOutcome::damaged;
     if (file) {
-      outcome = read_chunk(**file, entry, payload, error);
+      try {
+        std::vector<std::byte> bytes;
+        outcome = read_chunk(**file, entry, bytes, error);
+        payload = model::Payload::own(std::move(bytes));
+      } catch (const std::exception&) {  // no memory for it: others may have it, or we later
+        lock.lock();
+        if (ChunkEntry* const again = find_locked(entry.id, nullptr)) {
+          queue(signal).release(*again, now + read_retry_delay);
+        }
+        throw;
+      }
     } else if (file.error().code() != ErrorCode::not_found) {
       outcome = ReadOutcome::failed;
       error = file.error();
@@ -160,9 +171,8 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
 
     if (outcome == ReadOutcome::good) {
       if (ChunkEntry* const read = find_locked(entry.id, nullptr)) read->read_failure_count = 0;
-      return model::Claim{
-          {entry.id, signal, entry.item_count, entry.sealed_at, model::Payload::own(std::move(payload))},
-          entry.attempt_count};
+      return model::Claim{{entry.id, signal, entry.item_count, entry.sealed_at, std::move(payload)},
+                          entry.attempt_count};
     }
     ChunkEntry* const again = find_locked(entry.id, nullptr);
     if (again == nullptr) continue;                     // settled meanwhile

@@ -194,7 +194,13 @@ void Journal::State::start_background_sync_locked() {
       stop_.wait_for(lock, stop, wait, [] { return false; });
       if (stop.stop_requested() || is_syncing_ || written_count_ <= synced_count_) continue;
       // Each failure costs a segment, so a broken device is asked less and less often.
-      wait = sync_once(lock) ? options_.sync_interval : std::min<base::Duration>(2 * wait, std::chrono::hours(1));
+      bool is_synced = false;
+      try {
+        is_synced = sync_once(lock).has_value();
+      } catch (const std::exception& error) {  // no memory now; this thread must not end for it
+        os::log(os::LogLevel::warn, "journal {}: cannot sync: {}", options_.directory, error.what());
+      }
+      wait = is_synced ? options_.sync_interval : std::min<base::Duration>(2 * wait, std::chrono::hours(1));
     }
   });
   if (thread) {

@@ -136,6 +136,7 @@ Result<ChunkPlace> Journal::State::write_locked(const RecordHeader& header, std:
 
 // The chunk needs no more care, in memory; the settlement is written by write_settlements_locked().
 void Journal::State::end_chunk_locked(ChunkEntry& entry, model::Signal signal, Settlement settlement) {
+  pending_settlements_.reserve(pending_settlements_.size() + 1);  // or the verdict would never be written
   RecordHeader header;
   header.type = RecordType::settle;
   header.signal = signal;

@@ -78,6 +78,7 @@ Pool::Pool(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 Pool::~Pool() {
   state_->close();
   set_room_maker({});
+  set_freed_hook({});
   set_waker({});
   state_->mapping_->unlock();
 }
@@ -92,6 +93,10 @@ std::optional<model::ContextView> Pool::context(model::ContextId id) const { ret
 void Pool::set_room_maker(std::function<bool()> room_maker) {
   const std::lock_guard guard(state_->hook_mutex_);
   state_->room_maker_ = std::move(room_maker);
+}
+void Pool::set_freed_hook(std::function<void()> freed_hook) {
+  const std::lock_guard guard(state_->hook_mutex_);
+  state_->freed_hook_ = std::move(freed_hook);
 }
 void Pool::set_waker(std::function<void()> waker) {
   const std::lock_guard guard(state_->hook_mutex_);

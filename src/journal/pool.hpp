@@ -25,6 +25,8 @@ struct PoolOptions {
   std::uint64_t size_max = 64ULL << 20U;                    // bytes of chunks
   std::uint64_t size_initial = 8ULL << 20U;                 // allocated and pre-faulted at once
   base::Duration schedule_delay = std::chrono::seconds(1);  // open chunks are scraped at this age
+  // After this time a room maker that waits is not called again for the same record. 0: a hundred calls.
+  base::Duration room_wait_max{};
 };
 
 enum class AppendStatus : std::uint8_t {
@@ -59,6 +61,8 @@ class Pool final : public model::ChunkSource {
   // Called on the appending thread when no chunk is free; returns whether it freed one (by moving the
   // oldest sealed chunks to the journal, or by waiting up to a deadline).
   void set_room_maker(std::function<bool()> room_maker);
+  // Called, from any thread, when a chunk became free after an append found none. Must not call back.
+  void set_freed_hook(std::function<void()> freed_hook);
 
   // --- draining -------------------------------------------------------------------------------
   Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now) override;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "base/crash_point.hpp"
 #include "journal/pool_state.hpp"
@@ -10,6 +11,8 @@
 namespace arca::journal {
 
 namespace {
+
+constexpr base::Duration grow_pause = std::chrono::milliseconds(100);
 
 // The last pool this thread appended to. Trivial, so that it can be read at any time of the thread's life.
 struct LaneCache {
@@ -132,7 +135,9 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
                                         std::uint32_t items) noexcept {
   const std::size_t need = record.size() + model::context_mark_size;
   if (need > layout::large_chunk_size) return AppendStatus::too_large;
-  for (int turn = 0; turn < 100; ++turn) {
+  base::SteadyTime wait_until{};
+  const int turns_max = options_.room_wait_max > base::Duration::zero() ? INT_MAX : 100;
+  for (int turn = 0; turn < turns_max; ++turn) {
     if (closed_.load(std::memory_order_acquire) || serial_.load(std::memory_order_relaxed) == 0) {
       return AppendStatus::closed;
     }
@@ -143,6 +148,13 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
       lane.lock.unlock();
       if (done) return AppendStatus::accepted;
       continue;
+    }
+    room_is_wanted_.store(true, std::memory_order_seq_cst);  // before the count is read again: one of us sees the other
+    if (freed_count_.load(std::memory_order_seq_cst) != freed) continue;
+    // Others may take each chunk that becomes free before we do: then the room maker waits anew.
+    if (turn == 0) wait_until = clock_.steady_now() + options_.room_wait_max;
+    if (turn > 0 && options_.room_wait_max > base::Duration::zero() && clock_.steady_now() >= wait_until) {
+      return AppendStatus::no_room;
     }
     try {
       std::function<bool()> make_room;
@@ -236,10 +248,14 @@ bool Pool::State::grow(bool large) noexcept {
   const std::uint32_t total = large ? geometry.large_count : geometry.small_count;
   const std::uint32_t step = large ? 4 : 16;
   if (adopted_ || grown == total) return false;
+  // A full file system is asked again now and then, not by every record.
+  const base::SteadyTime now = clock_.steady_now();
+  if (now < grow_again_at_) return false;
   const std::uint32_t count = std::min(step, total - grown);
   const std::uint32_t first = (large ? geometry.small_count : 0) + grown;
   if (!mapping_->allocate_chunks(first, count)) {
-    // What we have must do; tried again at the next need.
+    // What we have must do.
+    grow_again_at_ = now + grow_pause;
     capacity_.store(
         std::uint64_t{small_grown_} * layout::small_chunk_size + std::uint64_t{large_grown_} * layout::large_chunk_size,
         std::memory_order_relaxed);
@@ -281,10 +297,16 @@ void Pool::State::unpin(std::uint32_t chunk) noexcept {
   if (chunks_[chunk].pins.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (born_in_fork_generation_ != os::fork_generation()) return;
   const std::uint32_t size = mapping_->geometry().chunk_size(chunk);
-  const std::lock_guard guard(free_mutex_);
-  bytes_in_use_.fetch_sub(size, std::memory_order_relaxed);
-  (chunk < mapping_->geometry().small_count ? free_small_ : free_large_).push_back(chunk);
-  freed_count_.fetch_add(1, std::memory_order_release);
+  {
+    const std::lock_guard guard(free_mutex_);
+    bytes_in_use_.fetch_sub(size, std::memory_order_relaxed);
+    (chunk < mapping_->geometry().small_count ? free_small_ : free_large_).push_back(chunk);
+    freed_count_.fetch_add(1, std::memory_order_release);
+  }
+  // Often only the last reader of a payload frees the chunk, long after its verdict was announced.
+  if (!room_is_wanted_.exchange(false, std::memory_order_acq_rel)) return;
+  const std::lock_guard guard(hook_mutex_);
+  if (freed_hook_) freed_hook_();
 }
 
 void Pool::State::wake() noexcept {

@@ -1,5 +1,6 @@
 // The cold side of the pool: committed records become sealed ranges with a ChunkId, are claimed, and are settled.
 #include <algorithm>
+#include <new>
 
 #include "base/check.hpp"
 #include "base/crash_point.hpp"
@@ -32,6 +33,12 @@ std::uint32_t damaged_items(const model::Walk& walk, model::Signal signal, std::
   std::uint32_t records = 0;
   for (const model::Run& run : walk.runs) records += run.record_count;
   return items > records ? items - records : 0;
+}
+
+template <class T>
+void reserve_for(std::vector<T>& vector, std::size_t count) {
+  const std::size_t need = vector.size() + count;
+  if (vector.capacity() < need) vector.reserve(std::max(need, 2 * vector.capacity()));
 }
 
 RangeState range_state(const model::Ack& ack) noexcept {
@@ -83,6 +90,9 @@ bool Pool::State::seal_chunk(std::uint32_t chunk, Group& group) {
   model::Walk walk;
   const auto signal = static_cast<model::Signal>(entry.signal);
   const std::uint32_t damaged = walk_range(bytes, entry.sealed_context, signal, items, walk);
+  // Nothing may throw from here on: a range that is sealed is in its group.
+  reserve_for(group.parts, 1);
+  reserve_for(group.runs, walk.runs.size());
 
   if (group.parts.empty()) {
     group.signal = signal;
@@ -113,12 +123,13 @@ bool Pool::State::seal_chunk(std::uint32_t chunk, Group& group) {
   return true;
 }
 
-void Pool::State::commit_group(Group group) {
-  if (group.parts.empty()) return;
-  const std::uint64_t sequence = group.sequence;
-  const bool unreadable = group.runs.empty();
-  const model::Signal signal = group.signal;
-  groups_[model::index_of(signal)].emplace(sequence, std::move(group));
+void Pool::State::commit_group(BuildingGroup& building) noexcept {
+  if (building.empty()) return;
+  BuildingGroup::Map::node_type node = building.take();
+  const std::uint64_t sequence = node.mapped().sequence;
+  const bool unreadable = node.mapped().runs.empty();
+  node.key() = sequence;
+  groups_[model::index_of(node.mapped().signal)].insert(std::move(node));
   if (unreadable) {  // nothing to send: only the count of what was lost remains
     model::Ack ack;
     ack.chunk_id = {options_.writer, sequence};
@@ -159,38 +170,62 @@ void Pool::State::seal_full_chunks(bool everything) {
     full_chunks_.clear();
   }
   const EpochGuard epoch(mapping_->header(), epoch_depth_);
-  std::array<Group, model::signal_count> building;
-  for (const std::uint32_t chunk : full) {
-    chunks_[chunk].queued.store(false, std::memory_order_relaxed);
-    add_to_group(chunk, building);
+  Building building;
+  std::size_t done = 0;
+  try {
+    for (; done < full.size(); ++done) {
+      chunks_[full[done]].queued.store(false, std::memory_order_relaxed);
+      add_to_group(full[done], building);
+    }
+  } catch (const std::bad_alloc&) {
+    queue_again(full, done);  // for the next claim
   }
-  for (Group& group : building) commit_group(std::move(group));
+  for (BuildingGroup& group : building) commit_group(group);
 }
 
-void Pool::State::add_to_group(std::uint32_t chunk, std::array<Group, model::signal_count>& building) {
-  Group& group = building[mapping_->entry(chunk).signal];
-  const bool sealed = seal_chunk(chunk, group);
+// Without memory a chunk cannot be sealed: it must not be forgotten. Reserved for all chunks, so this needs none.
+void Pool::State::queue_again(const std::vector<std::uint32_t>& full, std::size_t first) noexcept {
+  const std::lock_guard guard(free_mutex_);
+  for (std::size_t i = first; i < full.size(); ++i) chunks_[full[i]].queued.store(true, std::memory_order_relaxed);
+  full_chunks_.insert(full_chunks_.begin(), full.begin() + static_cast<std::ptrdiff_t>(first), full.end());
+}
+
+void Pool::State::add_to_group(std::uint32_t chunk, Building& building) {
+  BuildingGroup& group = building[mapping_->entry(chunk).signal];
+  const bool sealed = seal_chunk(chunk, group.get());
   recycle_if_done(chunk);  // one that was empty, or settled while it was queued
   if (!sealed) return;
-  if (group.bytes >= group_bytes || group.parts.size() >= group_parts_max) {
-    commit_group(std::move(group));
-    group = {};
-  }
+  if (group.get().bytes >= group_bytes || group.get().parts.size() >= group_parts_max) commit_group(group);
 }
 
 void Pool::State::scrape(bool everything) {
-  seal_full_chunks(true);  // first, so that metrics keep their order
-  std::array<Group, model::signal_count> building;
+  struct Seen {
+    std::uint32_t chunk;
+    std::uint64_t generation;
+  };
+  // In this order, so that metrics keep theirs: a chunk that is seen open was opened after those before it were queued.
+  std::vector<Seen> seen;
+  for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
+    const layout::ChunkEntry& entry = mapping_->entry(chunk);
+    if (entry.state.load(std::memory_order_acquire) != ChunkState::open) continue;
+    if (!everything) reclaim_idle(chunk);
+    seen.push_back({chunk, entry.generation});
+  }
+  seal_full_chunks(true);
+  Building building;
   {
     const EpochGuard epoch(mapping_->header(), epoch_depth_);
-    for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
-      if (mapping_->entry(chunk).state.load(std::memory_order_acquire) != ChunkState::open) continue;
-      if (!everything) reclaim_idle(chunk);
-      if (mapping_->entry(chunk).state.load(std::memory_order_relaxed) == ChunkState::open) {
+    try {
+      for (const auto& [chunk, generation] : seen) {
+        const layout::ChunkEntry& entry = mapping_->entry(chunk);
+        // It may be full by now, which is fine, or free and in use again, which is another one.
+        if (entry.state.load(std::memory_order_acquire) == ChunkState::free || entry.generation != generation) continue;
         add_to_group(chunk, building);
       }
+    } catch (const std::bad_alloc&) {
+      // What is open stays so until the next scrape.
     }
-    for (Group& group : building) commit_group(std::move(group));
+    for (BuildingGroup& group : building) commit_group(group);
   }
   seal_full_chunks(true);  // those that were taken away just now
 }
@@ -227,11 +262,14 @@ Result<std::optional<model::Claim>> Pool::State::make_claim(Group& group) {
   }
   auto lease = std::make_shared<Lease>();
   lease->pool = shared_from_this();
+  lease->chunks.reserve(group.parts.size());
+  lease->framing = std::move(request->framing);
+  model::Payload payload = model::Payload::borrow(std::move(request->slices), lease);
+  // All memory is there: a chunk that is claimed is also given.
   for (const Group::Part& part : group.parts) {
     chunks_[part.chunk].pins.fetch_add(1, std::memory_order_relaxed);
     lease->chunks.push_back(part.chunk);
   }
-  lease->framing = std::move(request->framing);
   group.claimed = true;
   ++group.attempts;
   model::Chunk chunk;
@@ -239,7 +277,7 @@ Result<std::optional<model::Claim>> Pool::State::make_claim(Group& group) {
   chunk.signal = group.signal;
   chunk.item_count = group.item_count;
   chunk.sealed_at = base::WallTime(base::Duration(group.sealed_at_ns));
-  chunk.payload = model::Payload::borrow(std::move(request->slices), std::move(lease));
+  chunk.payload = std::move(payload);
   return std::optional<model::Claim>(model::Claim{std::move(chunk), group.attempts});
 }
 
@@ -303,13 +341,16 @@ void Pool::State::recycle_if_done(std::uint32_t chunk) {
 }
 
 void Pool::State::release(const model::ChunkId& id, base::SteadyTime not_before) {
-  const std::lock_guard guard(drain_mutex_);
-  for (auto& groups : groups_) {
-    const auto found = groups.find(id.sequence);
-    if (found == groups.end()) continue;
-    found->second.claimed = false;
-    found->second.not_before = not_before;
+  {
+    const std::lock_guard guard(drain_mutex_);
+    for (auto& groups : groups_) {
+      const auto found = groups.find(id.sequence);
+      if (found == groups.end()) continue;
+      found->second.claimed = false;
+      found->second.not_before = not_before;
+    }
   }
+  wake();  // not always the one who claims gives it back: the spiller does, too
 }
 
 base::SteadyTime Pool::State::next_claim_at(base::SteadyTime now) {

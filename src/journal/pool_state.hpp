@@ -66,6 +66,27 @@ struct Group {
   base::SteadyTime not_before{};
 };
 
+// A group that is being sealed, in the node of the map that will hold it: what is sealed must never be without a place,
+// so all memory is there before the first range is.
+class BuildingGroup {
+ public:
+  using Map = std::map<std::uint64_t, Group>;
+  // The group; may throw if there is none yet.
+  Group& get() {
+    if (node_.empty()) {
+      Map made;
+      made.try_emplace(0);
+      node_ = made.extract(made.begin());
+    }
+    return node_.mapped();
+  }
+  [[nodiscard]] bool empty() const noexcept { return node_.empty() || node_.mapped().parts.empty(); }
+  Map::node_type take() noexcept { return std::move(node_); }
+
+ private:
+  Map::node_type node_;
+};
+
 class Pool::State final : public std::enable_shared_from_this<Pool::State>, public os::ForkSubscriber {
  public:
   State(PoolOptions options, os::Clock& clock, std::unique_ptr<PoolMapping> mapping, bool adopted);
@@ -124,8 +145,10 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   void seal_full_chunks(bool everything);
   void scrape(bool everything);
   bool seal_chunk(std::uint32_t chunk, Group& group);
-  void add_to_group(std::uint32_t chunk, std::array<Group, model::signal_count>& building);
-  void commit_group(Group group);
+  using Building = std::array<BuildingGroup, model::signal_count>;
+  void add_to_group(std::uint32_t chunk, Building& building);
+  void commit_group(BuildingGroup& building) noexcept;
+  void queue_again(const std::vector<std::uint32_t>& full, std::size_t first) noexcept;
   void reclaim_idle(std::uint32_t chunk);
   void take_away(std::uint32_t chunk);
   Result<std::optional<model::Claim>> make_claim(Group& group);
@@ -162,6 +185,8 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   // Bytes of all chunks, or of those that exist while the file system has no room for more.
   std::atomic<std::uint64_t> capacity_;
   std::atomic<std::uint64_t> freed_count_{0};  // how often a chunk became free
+  std::atomic<bool> room_is_wanted_{false};    // somebody found no free chunk
+  base::SteadyTime grow_again_at_{};           // guarded by free_mutex_
   std::vector<ChunkMemory> chunks_;
 
   mutable std::mutex drain_mutex_;
@@ -177,6 +202,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   std::mutex hook_mutex_;
   std::function<bool()> room_maker_;
   std::function<void()> waker_;
+  std::function<void()> freed_hook_;
 };
 
 // Marks a change of ranges and totals, so that readers in other processes wait for its end. Nests.

@@ -43,6 +43,7 @@ Result<std::unique_ptr<journal::Pool>> make_pool(const Settings& settings, journ
   options.size_max = settings.pool_size;
   options.size_initial = std::min(options.size_initial, settings.pool_size);
   options.schedule_delay = settings.schedule_delay;
+  if (settings.when_full == WhenFull::block) options.room_wait_max = settings.block_timeout;
   // What tmpfs promises now, another process may take a moment later: then the pool goes to the disk.
   Result<std::unique_ptr<journal::Pool>> pool = failure(ErrorCode::internal, "no place");
   for (const std::string& preferred : {settings.pool_directory, directory.path()}) {
@@ -141,6 +142,7 @@ Result<void> Pipeline::make_lanes() {
   spill.block_max = settings.block_timeout;
   spill.report = report;
   spiller = std::make_unique<flow::Spiller>(*pool, append_to(*journal), live->progress(), clock, std::move(spill));
+  pool->set_freed_hook([bell = live->progress()] { bell->ring(); });
   pool->set_room_maker([&maker = *spiller] { return maker.make_room(); });
 
   // The recovery lane: our own journal, and what dead writers of this state directory left, to the Collector.

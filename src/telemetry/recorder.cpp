@@ -29,6 +29,11 @@ class Inside {
   ThreadCache& cache_;
 };
 
+// After a failure past the pool, records that go there are refused for so long. Not after a large one: the next may
+// fit.
+constexpr base::Duration direct_pause = std::chrono::milliseconds(10);
+constexpr std::size_t small_record_max = 16U << 10U;
+
 Count handed_on(model::Signal signal) noexcept {
   return signal == model::Signal::logs ? Count::log_handed_on : Count::span_handed_on;
 }
@@ -132,6 +137,9 @@ bool Recorder::refuse(const Intake& intake, model::Signal signal, std::uint32_t 
 // A record that no chunk of the pool holds becomes a chunk of its own in the journal.
 bool Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
                              std::uint32_t item_count) noexcept {
+  // With pool and journal full, each record would otherwise be framed and tried at the disk in vain.
+  const std::int64_t now = intake.clock->steady_now().time_since_epoch().count();
+  if (now < direct_again_at_.load(std::memory_order_relaxed)) return refuse(intake, signal, item_count);
   try {
     const model::Run run{1, record, 1};
     auto request = model::frame_request({run}, [&scope](model::ContextId) { return std::optional(scope.view()); });
@@ -145,6 +153,9 @@ bool Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeCo
     if (appended) {
       intake.pool->count_direct(signal, item_count);
       return true;
+    }
+    if (record.size() <= small_record_max) {
+      direct_again_at_.store(now + direct_pause.count(), std::memory_order_relaxed);
     }
     os::log(os::LogLevel::error, "a record of {} bytes is refused: {}", record.size(), appended.error().message());
   } catch (const std::exception& error) {

@@ -104,6 +104,7 @@ class Recorder final : private os::ForkSubscriber {
   std::atomic<bool> forked_{false};     // an intake was inherited and must not be used
   std::atomic<bool> reopening_{false};  // one thread makes the child's intake, the others wait; no lock, as it may fork
   Reopen reopen_;                       // set while closed
+  std::atomic<std::int64_t> direct_again_at_{0};  // steady nanoseconds
 };
 
 }  // namespace arca::telemetry

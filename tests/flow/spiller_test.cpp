@@ -46,6 +46,14 @@ TEST_F(SpillerTest, refuses_at_once_when_the_journal_is_full_and_keeps_the_chunk
   EXPECT_EQ(reports[0].code(), ErrorCode::full);
 }
 
+TEST_F(SpillerTest, without_memory_the_chunk_goes_back) {
+  source.put(make_chunk(1));
+  Spiller spiller(source, [](const model::Chunk&) -> Result<void> { throw std::bad_alloc(); }, progress, clock, {});
+  EXPECT_FALSE(spiller.make_room());
+  EXPECT_EQ(source.claimed_count(), 0U);
+  EXPECT_EQ(source.backlog().chunk_count, 1U);
+}
+
 TEST_F(SpillerTest, after_a_refusal_the_disk_is_left_alone_for_a_moment) {
   source.put(make_chunk(1));
   full = true;

@@ -1,10 +1,12 @@
 // The pool's laws: what was appended is claimed once, in chunks whose ids stay, and counted exactly.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <random>
 #include <set>
 #include <thread>
 
+#include "base/crash_point.hpp"
 #include "journal/pool_fixture.hpp"
 #include "journal/pool_view.hpp"
 
@@ -63,6 +65,66 @@ TEST_F(PoolTest, AThreadThatAlternatesBetweenPoolsLeavesOneLaneInEach) {
     const auto is_open = [](const ChunkInfo& chunk) { return chunk.state == layout::ChunkState::open; };
     EXPECT_EQ(std::count_if(info->chunks.begin(), info->chunks.end(), is_open), 2);
   }).join();
+}
+
+std::function<void()> while_sealing;
+
+TEST_F(PoolTest, MetricsKeepTheirOrderWhenAChunkGetsFullWhileItIsScraped) {
+  auto pool = make();
+  append(*pool, 0);
+  std::uint64_t number = 100;
+  append(*pool, number++, Signal::metrics);
+  while_sealing = [&] {
+    for (int i = 0; i < 6; ++i) append(*pool, number++, Signal::metrics, 4000);  // more than the rest of a small chunk
+  };
+  base::crash_hook = +[](const char* point) noexcept {
+    if (std::string_view(point) == "pool.range.sealed" && while_sealing) std::exchange(while_sealing, {})();
+  };
+  clock_.advance(2s);
+  ASSERT_TRUE(pool->settle(ack(*claim(*pool))));  // the span
+  clock_.advance(2s);
+  const auto numbers = drain(*pool);
+  base::crash_hook = nullptr;
+  EXPECT_EQ(numbers.size(), 7U);
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+}
+
+// A verdict alone frees no chunk: the sink may still read the payload.
+TEST_F(PoolTest, WhoeverFoundNoRoomIsToldWhenTheLastReaderFreesAChunk) {
+  auto pool = make(1U << 20U);
+  std::uint64_t count = 0;
+  while (pool->append(Signal::traces, context_, record_of(count, 4000), 1) == AppendStatus::accepted) ++count;
+  int told = 0;
+  pool->set_freed_hook([&told] { ++told; });
+  EXPECT_EQ(pool->append(Signal::traces, context_, record_of(count, 4000), 1), AppendStatus::no_room);
+  clock_.advance(2s);
+  auto first = claim(*pool);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(pool->settle(ack(*first)));
+  EXPECT_EQ(told, 0);
+  first.reset();
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(pool->append(Signal::traces, context_, record_of(count, 4000), 1), AppendStatus::accepted);
+}
+
+TEST_F(PoolTest, ARecordThatWaitsForRoomWaitsNoLongerThanItWasTold) {
+  PoolOptions options;
+  options.writer = {79};
+  options.path = directory_ / "waiting";
+  options.size_max = options.size_initial = 1U << 20U;
+  options.room_wait_max = 1s;
+  auto pool = Pool::create(options, clock_);
+  ASSERT_TRUE(pool);
+  const auto context = (*pool)->intern({base::as_bytes(resource_bytes), base::as_bytes(scope_bytes)});
+  int calls = 0;
+  (*pool)->set_room_maker([&] {  // says each time that it made room, which others took
+    ++calls;
+    clock_.advance(300ms);
+    return true;
+  });
+  while ((*pool)->append(Signal::traces, *context, record_of(1, 4000), 1) == AppendStatus::accepted) {
+  }
+  EXPECT_EQ(calls, 4);
 }
 
 TEST_F(PoolTest, ARetryKeepsTheIdAndTheBytes) {
