@@ -68,7 +68,8 @@ Result<PoolOfDeadWriter> adopt_pool(const journal::WriterDirectory& directory, o
   places.push_back(directory.path() + "/pool.data");
   if (target) places.push_back(*target);
   for (const std::string& place : places) {
-    Result<std::unique_ptr<journal::Pool>> pool = journal::Pool::adopt(place, clock);
+    Result<std::unique_ptr<journal::Pool>> pool =
+        journal::Pool::adopt(place, clock, directory.journal_path() + "/damaged");
     if (pool && (*pool)->writer() != directory.id()) {
       return failure(ErrorCode::corrupt, place + " is the pool of writer " + model::to_string((*pool)->writer()));
     }

@@ -63,14 +63,16 @@ Result<std::unique_ptr<Pool>> Pool::create(const PoolOptions& options, os::Clock
   return std::unique_ptr<Pool>(new Pool(std::move(state)));
 }
 
-Result<std::unique_ptr<Pool>> Pool::adopt(const std::string& path, os::Clock& clock) {
+Result<std::unique_ptr<Pool>> Pool::adopt(const std::string& path, os::Clock& clock,
+                                          const std::string& damaged_directory) {
   auto mapping = PoolMapping::map_existing(path);
   if (!mapping) return failure(mapping.error());
   PoolOptions options;
   options.path = path;
+  options.damaged_directory = damaged_directory;
   options.writer = {(*mapping)->header().writer};
   auto state = std::make_shared<State>(options, clock, std::move(*mapping), true);
-  state->take_over();
+  if (const auto taken = state->take_over(); !taken) return failure(taken.error());
   return std::unique_ptr<Pool>(new Pool(std::move(state)));
 }
 

@@ -25,6 +25,8 @@ struct PoolOptions {
   std::uint64_t size_max = 64ULL << 20U;                    // bytes of chunks
   std::uint64_t size_initial = 8ULL << 20U;                 // allocated and pre-faulted at once
   base::Duration schedule_delay = std::chrono::seconds(1);  // open chunks are scraped at this age
+  // Where bytes that cannot be read back are copied before they are counted as lost; empty: nowhere.
+  std::string damaged_directory = {};
   // After this time a room maker that waits is not called again for the same record. 0: a hundred calls.
   base::Duration room_wait_max{};
 };
@@ -42,8 +44,10 @@ class Pool final : public model::ChunkSource {
   // Creates the file and maps it. ErrorCode::full if not even size_initial can be allocated there.
   static Result<std::unique_ptr<Pool>> create(const PoolOptions& options, os::Clock& clock);
   // Maps the pool of a dead writer. Requires: the caller holds the writer's lock. Everything committed and
-  // unsettled is claimable at once; append() answers `closed`.
-  static Result<std::unique_ptr<Pool>> adopt(const std::string& path, os::Clock& clock);
+  // unsettled is claimable at once; append() answers `closed`. ErrorCode::busy if the pool's owner lives all the same.
+  // Damage that cannot be kept aside is an error: nothing has been given up then.
+  static Result<std::unique_ptr<Pool>> adopt(const std::string& path, os::Clock& clock,
+                                             const std::string& damaged_directory = {});
   ~Pool() override;
 
   // --- hot path -------------------------------------------------------------------------------

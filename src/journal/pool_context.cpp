@@ -62,20 +62,22 @@ std::optional<model::ContextView> Pool::State::context(model::ContextId id) cons
 }
 
 // Reads the region of a dead writer. Ids are positions, so reading ends at the first damaged entry.
-void Pool::State::load_contexts() {
+Result<void> Pool::State::load_contexts() {
   const base::MutableBytes region = mapping_->context_region();
   const std::uint64_t used =
       std::min<std::uint64_t>(mapping_->header().context_used.load(std::memory_order_acquire), region.size());
   std::uint64_t at = 0;
+  const auto damaged = [&] { return keep_aside("pool-contexts.bytes", base::Bytes(region).first(used)); };
   while (used - at >= sizeof(layout::ContextEntry)) {
     const auto entry = base::load<layout::ContextEntry>(region.data() + at);
     const std::uint64_t body = std::uint64_t{entry.resource_size} + entry.scope_size;
-    if (body > used - at - sizeof entry) return;
+    if (body > used - at - sizeof entry) return damaged();
     const std::byte* bytes = region.data() + at + sizeof entry;
-    if (entry.crc != context_crc(entry, {bytes, body})) return;
+    if (entry.crc != context_crc(entry, {bytes, body})) return damaged();
     contexts_.push_back({{bytes, entry.resource_size}, {bytes + entry.resource_size, entry.scope_size}});
     at += sizeof entry + padded(body);
   }
+  return at == used ? Result<void>() : damaged();
 }
 
 }  // namespace arca::journal

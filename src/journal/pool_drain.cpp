@@ -1,10 +1,13 @@
 // The cold side of the pool: committed records become sealed ranges with a ChunkId, are claimed, and are settled.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <new>
 
 #include "base/check.hpp"
 #include "base/crash_point.hpp"
 #include "journal/pool_state.hpp"
+#include "os/log.hpp"
 
 namespace arca::journal {
 
@@ -73,6 +76,13 @@ std::uint32_t Pool::State::walk_range(base::Bytes bytes, model::ContextId contex
   return damaged_items(walk, signal, bytes.size(), items);
 }
 
+// Something in this process wrote where it should not. Before the damage is counted; there is no other time to try.
+void Pool::State::keep_live_damage(std::uint32_t chunk, std::uint32_t begin, base::Bytes bytes) const {
+  const std::uint64_t generation = mapping_->entry(chunk).generation;
+  const auto kept = keep_aside(fmt::format("pool-{:04x}-{:x}-{}.bytes", chunk, begin, generation), bytes);
+  if (!kept) os::log(os::LogLevel::error, "{}", kept.error().message());
+}
+
 bool Pool::State::seal_chunk(std::uint32_t chunk, Group& group) {
   layout::ChunkEntry& entry = mapping_->entry(chunk);
   if (committed_of(entry).bytes == entry.sealed_bytes) return false;
@@ -90,6 +100,7 @@ bool Pool::State::seal_chunk(std::uint32_t chunk, Group& group) {
   model::Walk walk;
   const auto signal = static_cast<model::Signal>(entry.signal);
   const std::uint32_t damaged = walk_range(bytes, entry.sealed_context, signal, items, walk);
+  if (damaged > 0 && !adopted_) keep_live_damage(chunk, begin, bytes);
   // Nothing may throw from here on: a range that is sealed is in its group.
   reserve_for(group.parts, 1);
   reserve_for(group.runs, walk.runs.size());

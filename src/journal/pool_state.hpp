@@ -101,7 +101,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   // pool_context.cpp
   Result<model::ContextId> intern(const model::ContextView& context);
   std::optional<model::ContextView> context(model::ContextId id) const;
-  void load_contexts();
+  Result<void> load_contexts();
 
   // pool_drain.cpp
   Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now);
@@ -116,7 +116,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   std::array<std::uint64_t, model::signal_count> in_memory() const;
 
   // pool_adopt.cpp
-  void take_over();
+  Result<void> take_over();
 
   void unpin(std::uint32_t chunk) noexcept;
   std::uint64_t take_sequence() noexcept {
@@ -145,6 +145,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   void seal_full_chunks(bool everything);
   void scrape(bool everything);
   bool seal_chunk(std::uint32_t chunk, Group& group);
+  void keep_live_damage(std::uint32_t chunk, std::uint32_t begin, base::Bytes bytes) const;
   using Building = std::array<BuildingGroup, model::signal_count>;
   void add_to_group(std::uint32_t chunk, Building& building);
   void commit_group(BuildingGroup& building) noexcept;
@@ -159,7 +160,9 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   std::uint32_t walk_range(base::Bytes bytes, model::ContextId context, model::Signal signal, std::uint32_t items,
                            model::Walk& walk) const;
   void forget_folded(std::uint32_t chunk);
-  void adopt_chunk(std::uint32_t chunk);
+  Result<void> adopt_chunk(std::uint32_t chunk);
+  Result<void> keep_damage(std::uint32_t chunk, layout::Committed committed) const;
+  Result<void> keep_aside(const std::string& name, base::Bytes bytes) const;
   bool adopt_ranges(std::uint32_t chunk, layout::Committed committed);
   [[nodiscard]] std::uint32_t chunk_count() const noexcept { return mapping_->geometry().chunk_count(); }
   [[nodiscard]] std::uint64_t unsettled_items(std::uint32_t chunk) const;

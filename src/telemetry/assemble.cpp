@@ -40,6 +40,7 @@ Result<std::unique_ptr<journal::Pool>> make_pool(const Settings& settings, journ
                                                  os::Clock& clock, bool& on_tmpfs) {
   journal::PoolOptions options;
   options.writer = directory.id();
+  options.damaged_directory = directory.journal_path() + "/damaged";
   options.size_max = settings.pool_size;
   options.size_initial = std::min(options.size_initial, settings.pool_size);
   options.schedule_delay = settings.schedule_delay;

@@ -14,6 +14,7 @@
 #include "flow/spiller.hpp"
 #include "journal/journal.hpp"
 #include "journal/pool.hpp"
+#include "journal/pool_view.hpp"
 #include "model/record_grammar.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -220,6 +221,33 @@ TEST_F(WriterFilesTest, a_pool_in_a_directory_that_was_moved_is_delivered) {
   }
   EXPECT_EQ(delivered_items(), 20U);
   EXPECT_EQ(ledger().delivered, 20U);
+}
+
+// As with a damaged record of the journal: what is around it arrives, the bytes are there for people.
+TEST_F(WriterFilesTest, damaged_bytes_of_a_pool_are_kept_aside_and_counted_as_lost) {
+  std::string id;
+  {
+    Writer writer(directory.path(), clock);
+    writer.record(3);  // sealed
+    writer.record(3);
+    id = model::to_string(writer.directory->id());
+    const auto view = journal::PoolView::open(writer.pool_file).value();
+    const auto info = view.read().value();
+    const journal::layout::Geometry geometry{info.small_count, info.large_count};
+    std::fstream file(writer.pool_file, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(geometry.chunk_offset(info.chunks.front().index)) + 5 + 1003);
+    file.put('\x7F');  // the tag of the second record
+  }
+  recover();
+  EXPECT_EQ(ledger().lost, 2U);
+  EXPECT_EQ(ledger().delivered, 4U);
+  const std::filesystem::path kept = (directory / "damaged") + "/" + id;
+  ASSERT_TRUE(std::filesystem::exists(kept));
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kept)) {
+    if (entry.is_regular_file() && entry.path().extension() == ".bytes") bytes += entry.file_size();
+  }
+  EXPECT_EQ(bytes, 5U + 3 * 1003);
 }
 
 // The copied link names the pool of the original, which lives.
