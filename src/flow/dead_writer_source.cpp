@@ -74,9 +74,10 @@ void DeadWriterSource::release(const model::ChunkId& id, base::SteadyTime not_be
   forget(id);
 }
 
-base::SteadyTime DeadWriterSource::next_claim_at(base::SteadyTime now) {
-  const base::SteadyTime journal = writer_.journal().next_claim_at(now);
-  return writer_.pool() == nullptr ? journal : std::min(journal, writer_.pool()->next_claim_at(now));
+base::SteadyTime DeadWriterSource::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
+  const base::SteadyTime journal = writer_.journal().next_claim_at(signals, now);
+  if (writer_.journal_holds(model::Signal::metrics)) signals.erase(model::Signal::metrics);  // as claim() does it
+  return writer_.pool() == nullptr ? journal : std::min(journal, writer_.pool()->next_claim_at(signals, now));
 }
 
 void DeadWriterSource::set_waker(std::function<void()> waker) {

@@ -10,10 +10,8 @@ namespace arca::flow {
 
 namespace {
 
-// A source tells when its next chunk comes, but not of which signal. While one signal is blocked with chunks
-// waiting, the others are asked at this interval.
-constexpr base::Duration blocked_poll = std::chrono::milliseconds(250);
-// A sink that isn't ready and names a time that is over must not make us spin.
+// A sink that isn't ready and names a time that is over, or a source that has a chunk and gives none, must not make us
+// spin.
 constexpr base::Duration readiness_poll = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -203,13 +201,13 @@ base::SteadyTime Dispatcher::fill_window(base::SteadyTime now) {
   for (;;) {
     if (held_count() >= options_.in_flight_max) return base::never;
     if (const base::SteadyTime held = held_back_until(now); held > now) {
-      return std::max(held, source_.next_claim_at(now));  // an empty source costs no wake-ups
+      return std::max(held, source_.next_claim_at(options_.signals, now));  // an empty source costs no wake-ups
     }
     base::SteadyTime ask_again_at = base::never;
     const model::SignalSet ready = ready_signals(now, ask_again_at);
     if (!ready.empty() && claim_one(ready, now)) continue;
     if (claim_again_at_ > now) return claim_again_at_;
-    return next_claim_at(now, !ready.empty(), ask_again_at);
+    return next_claim_at(now, ready, ask_again_at);
   }
 }
 
@@ -282,10 +280,20 @@ void Dispatcher::submit(model::Claim claim, base::SteadyTime now) {
                [inbox = inbox_, submission](model::Ack ack) { inbox->put(std::move(ack), submission); });
 }
 
-base::SteadyTime Dispatcher::next_claim_at(base::SteadyTime now, bool some_ready, base::SteadyTime ask_again_at) {
-  const base::SteadyTime next = source_.next_claim_at(now);
-  if (next > now) return next;  // nothing to claim, so readiness does not matter yet
-  return some_ready ? std::min(ask_again_at, now + blocked_poll) : ask_again_at;
+base::SteadyTime Dispatcher::next_claim_at(base::SteadyTime now, model::SignalSet ready,
+                                           base::SteadyTime ask_again_at) {
+  base::SteadyTime next = base::never;
+  if (!ready.empty()) {
+    next = source_.next_claim_at(ready, now);
+    if (next <= now) next = now + readiness_poll;  // it had none for us just now
+  }
+  // Whether the others are ready matters only when there is something of theirs.
+  model::SignalSet blocked = options_.signals;
+  for (const model::Signal signal : model::all_signals) {
+    if (ready.contains(signal)) blocked.erase(signal);
+  }
+  if (blocked.empty() || ask_again_at == base::never) return next;
+  return std::min(next, std::max(ask_again_at, source_.next_claim_at(blocked, now)));
 }
 
 DispatcherCounters& DispatcherCounters::operator+=(const DispatcherCounters& other) noexcept {

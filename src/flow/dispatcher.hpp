@@ -140,7 +140,7 @@ class Dispatcher {
   model::SignalSet ready_signals(base::SteadyTime now, base::SteadyTime& ask_again_at);
   bool claim_one(model::SignalSet signals, base::SteadyTime now);
   void submit(model::Claim claim, base::SteadyTime now);
-  base::SteadyTime next_claim_at(base::SteadyTime now, bool some_ready, base::SteadyTime ask_again_at);
+  base::SteadyTime next_claim_at(base::SteadyTime now, model::SignalSet ready, base::SteadyTime ask_again_at);
   base::SteadyTime drain_turn(const Drain& drain, base::SteadyTime wake, base::SteadyTime now);
   void end_drain(base::SteadyTime now);
   [[nodiscard]] std::size_t held_count() const noexcept { return flights_.size() + unsettled_.size(); }

@@ -268,10 +268,12 @@ void Journal::State::release(const model::ChunkId& id, base::SteadyTime not_befo
   wake();
 }
 
-base::SteadyTime Journal::State::next_claim_at(base::SteadyTime now) {
+base::SteadyTime Journal::State::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   const std::scoped_lock lock(mutex_);
   base::SteadyTime earliest = base::never;
-  for (ChunkQueue& queue : queues_) earliest = std::min(earliest, queue.next_claim_at(now));
+  for (const model::Signal signal : model::all_signals) {
+    if (signals.contains(signal)) earliest = std::min(earliest, queue(signal).next_claim_at(now));
+  }
   return earliest;
 }
 
@@ -368,8 +370,8 @@ Result<void> Journal::settle(const model::Ack& ack) { return state_->is_ours() ?
 void Journal::release(const model::ChunkId& id, base::SteadyTime not_before) {
   if (state_->is_ours()) state_->release(id, not_before);
 }
-base::SteadyTime Journal::next_claim_at(base::SteadyTime now) {
-  return state_->is_ours() ? state_->next_claim_at(now) : base::never;
+base::SteadyTime Journal::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
+  return state_->is_ours() ? state_->next_claim_at(signals, now) : base::never;
 }
 void Journal::set_waker(std::function<void()> waker) {
   if (state_->is_ours()) state_->set_waker(std::move(waker));

@@ -110,7 +110,9 @@ Result<std::optional<model::Claim>> Pool::claim(model::SignalSet signals, base::
 }
 Result<void> Pool::settle(const model::Ack& ack) { return state_->settle(ack); }
 void Pool::release(const model::ChunkId& id, base::SteadyTime not_before) { state_->release(id, not_before); }
-base::SteadyTime Pool::next_claim_at(base::SteadyTime now) { return state_->next_claim_at(now); }
+base::SteadyTime Pool::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
+  return state_->next_claim_at(signals, now);
+}
 model::Backlog Pool::backlog() const { return state_->backlog(); }
 std::uint64_t Pool::seal_all() { return state_->seal_all(); }
 std::uint64_t Pool::lowest_unsettled() const { return state_->lowest_unsettled(); }

@@ -364,10 +364,11 @@ void Pool::State::release(const model::ChunkId& id, base::SteadyTime not_before)
   wake();  // not always the one who claims gives it back: the spiller does, too
 }
 
-base::SteadyTime Pool::State::next_claim_at(base::SteadyTime now) {
+base::SteadyTime Pool::State::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   const std::lock_guard guard(drain_mutex_);
   base::SteadyTime next = adopted_ ? base::never : next_scrape_;
   for (const model::Signal signal : model::all_signals) {
+    if (!signals.contains(signal)) continue;
     for (const auto& [sequence, group] : groups_[model::index_of(signal)]) {
       if (!group.claimed) next = std::min(next, std::max(now, group.not_before));
       if (next <= now || signal == model::Signal::metrics) break;

@@ -39,8 +39,9 @@ class ChunkSource {
   virtual Result<void> settle(const Ack& ack) = 0;
   // Gives a claimed chunk back: it can be claimed again from `not_before` on.
   virtual void release(const ChunkId& id, base::SteadyTime not_before) = 0;
-  // When claim() is worth calling again without any new event; base::never if only an event can help.
-  [[nodiscard]] virtual base::SteadyTime next_claim_at(base::SteadyTime now) = 0;
+  // When claim() with these signals is worth calling again without any new event; base::never if only an event can
+  // help.
+  [[nodiscard]] virtual base::SteadyTime next_claim_at(SignalSet signals, base::SteadyTime now) = 0;
   // Sets what is called, from any thread, when something new can be claimed. Cheap, must not call back.
   virtual void set_waker(std::function<void()> waker) = 0;
   [[nodiscard]] virtual Backlog backlog() const = 0;

@@ -76,13 +76,13 @@ class FakeSource final : public model::ChunkSource {
     found->second.not_before = not_before;
   }
 
-  base::SteadyTime next_claim_at(base::SteadyTime now) override {
+  base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now) override {
     const std::lock_guard lock(mutex_);
     ++next_claim_at_count_;
     base::SteadyTime next = base::never;
     bool metrics_blocked = false;
     for (const auto& [id, entry] : entries_) {
-      if (entry.settlement) continue;
+      if (entry.settlement || !signals.contains(entry.chunk.signal)) continue;
       if (entry.chunk.signal == model::Signal::metrics && std::exchange(metrics_blocked, true)) continue;
       if (!entry.claimed) next = std::min(next, std::max(now, entry.not_before));
     }

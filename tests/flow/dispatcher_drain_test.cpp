@@ -41,7 +41,7 @@ TEST_F(DrainTest, cancels_at_the_deadline_and_gives_back_what_is_unsettled) {
   EXPECT_EQ(dispatcher.drained()->abandoned_count, 0U);
   EXPECT_EQ(sink.cancel_count(), 1);
   EXPECT_EQ(source.claimed_count(), 0U);
-  EXPECT_EQ(source.next_claim_at(now()), now());  // at once, for whoever takes the rest
+  EXPECT_EQ(source.next_claim_at(model::SignalSet::all(), now()), now());  // at once, for whoever takes the rest
 }
 
 TEST_F(DrainTest, a_sink_that_does_not_even_cancel_cannot_hold_it_up) {

@@ -171,7 +171,9 @@ class ForgetfulSource final : public model::ChunkSource {
     return failure(ErrorCode::io, "settled, but not written");
   }
   void release(const model::ChunkId& id, base::SteadyTime not_before) override { source_.release(id, not_before); }
-  base::SteadyTime next_claim_at(base::SteadyTime now) override { return source_.next_claim_at(now); }
+  base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now) override {
+    return source_.next_claim_at(signals, now);
+  }
   void set_waker(std::function<void()> waker) override { source_.set_waker(std::move(waker)); }
   model::Backlog backlog() const override { return source_.backlog(); }
 
@@ -291,6 +293,13 @@ TEST_F(DispatcherTest, a_blocked_signal_does_not_hide_the_others) {
   EXPECT_EQ(sink.submitted_sequences(), (std::vector<std::uint64_t>{1, 3}));
 }
 
+TEST_F(DispatcherTest, while_one_signal_waits_for_its_answer_nobody_is_woken_for_the_others) {
+  put(1, 2, Signal::metrics);
+  Dispatcher dispatcher(source, sink, clock, options());
+  EXPECT_EQ(settle_down(dispatcher), base::never);
+  EXPECT_EQ(live(dispatcher, 1h), 0);
+}
+
 // A source that breaks its contract: it gives the same chunk again and again.
 class StutteringSource final : public model::ChunkSource {
  public:
@@ -299,7 +308,7 @@ class StutteringSource final : public model::ChunkSource {
   }
   Result<void> settle(const model::Ack&) override { return {}; }
   void release(const model::ChunkId&, base::SteadyTime) override { ++release_count; }
-  base::SteadyTime next_claim_at(base::SteadyTime at) override { return at; }
+  base::SteadyTime next_claim_at(model::SignalSet, base::SteadyTime at) override { return at; }
   void set_waker(std::function<void()>) override {}
   model::Backlog backlog() const override { return {}; }
   int release_count = 0;

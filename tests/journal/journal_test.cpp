@@ -18,7 +18,7 @@ TEST_F(JournalTest, GivesChunksInTheOrderInWhichTheyWereAppended) {
 
 TEST_F(JournalTest, GivesNothingWhenItIsEmpty) {
   EXPECT_EQ(claim(), 0U);
-  EXPECT_EQ(journal().next_claim_at(clock_.steady_now()), base::never);
+  EXPECT_EQ(journal().next_claim_at(model::SignalSet::all(), clock_.steady_now()), base::never);
 }
 
 TEST_F(JournalTest, HasEverythingAfterReopening) {
@@ -52,7 +52,7 @@ TEST_F(JournalTest, AReleasedChunkComesBackWhenItsTimeHasCome) {
   journal().release(id_of(1), then);
   EXPECT_EQ(claim(), 2U);
   EXPECT_EQ(claim(), 0U);
-  EXPECT_EQ(journal().next_claim_at(clock_.steady_now()), then);
+  EXPECT_EQ(journal().next_claim_at(model::SignalSet::all(), clock_.steady_now()), then);
   clock_.advance(std::chrono::seconds(5));
   const auto again = journal().claim(model::SignalSet::all(), clock_.steady_now());
   ASSERT_TRUE(again && *again);
