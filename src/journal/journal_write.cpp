@@ -177,6 +177,7 @@ void Journal::State::remove_settled_segments_locked() {
     // The last one holds the totals; without another behind it they would be gone.
     if (segments_.size() == 1 || to_rescue_.contains(oldest->first) || segment.removable_at > synced_count_) return;
     const std::string kept = options_.directory + "/damaged/" + segment_name(oldest->first);
+    if (segment.is_kept) static_cast<void>(file_system_.make_directories(options_.directory + "/damaged"));
     const Result<void> done =
         segment.is_kept ? file_system_.rename(segment.path, kept) : file_system_.remove(segment.path);
     base::crash_point("journal.segment.removed");
