@@ -6,6 +6,18 @@
 
 namespace arca::cli {
 
+namespace {
+constexpr base::Duration progress_line_interval = std::chrono::seconds(5);
+
+os::Clock& system_clock() {
+  static os::SystemClock clock;
+  return clock;
+}
+}  // namespace
+
+Console::Console(std::ostream& out, std::ostream& err, bool out_is_terminal, bool err_is_terminal) noexcept
+    : Console(out, err, out_is_terminal, err_is_terminal, system_clock()) {}
+
 Console Console::standard() {
   return Console(std::cout, std::cerr, isatty(STDOUT_FILENO) == 1, isatty(STDERR_FILENO) == 1);
 }
@@ -35,6 +47,11 @@ void Console::note(std::string_view text) {
 
 void Console::progress(std::string_view text) {
   if (!err_is_terminal_) {
+    // In a log, a line now and then is enough, and none that says nothing new.
+    const base::SteadyTime now = clock_.steady_now();
+    if (text == last_progress_ || (!last_progress_.empty() && now < next_progress_line_at_)) return;
+    last_progress_ = text;
+    next_progress_line_at_ = now + progress_line_interval;
     err_ << text << '\n';
   } else {
     err_ << '\r' << text;

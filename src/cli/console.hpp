@@ -7,14 +7,17 @@
 #include <string_view>
 
 #include "cli/exit_codes.hpp"
+#include "os/clock.hpp"
 
 namespace arca::cli {
 
 // Not thread-safe: one thread talks.
 class Console {
  public:
-  Console(std::ostream& out, std::ostream& err, bool out_is_terminal, bool err_is_terminal) noexcept
-      : out_(out), err_(err), out_is_terminal_(out_is_terminal), err_is_terminal_(err_is_terminal) {}
+  Console(std::ostream& out, std::ostream& err, bool out_is_terminal, bool err_is_terminal) noexcept;
+  // With a clock of its own; it outlives the console.
+  Console(std::ostream& out, std::ostream& err, bool out_is_terminal, bool err_is_terminal, os::Clock& clock) noexcept
+      : out_(out), err_(err), out_is_terminal_(out_is_terminal), err_is_terminal_(err_is_terminal), clock_(clock) {}
   // Standard output and error of this process.
   static Console standard();
 
@@ -25,7 +28,8 @@ class Console {
   // Says something worth knowing that is no failure.
   void note(std::string_view text);
 
-  // Shows how far the work is: rewrites one line on a terminal, else prints a line of its own.
+  // Shows how far the work is: rewrites one line on a terminal; elsewhere prints a line of its own, if it says something
+  // new and the last one is some seconds old.
   void progress(std::string_view text);
   // Ends the progress line, so that the next output begins on a fresh one.
   void end_progress();
@@ -40,6 +44,9 @@ class Console {
   std::ostream& err_;
   bool out_is_terminal_;
   bool err_is_terminal_;
+  os::Clock& clock_;
+  std::string last_progress_;  // where there is no terminal
+  base::SteadyTime next_progress_line_at_{};
   std::size_t progress_width_ = 0;  // columns of the progress line that stands there now
 };
 

@@ -9,6 +9,7 @@
 
 #include "cli/docs_command.hpp"
 #include "cli/units.hpp"
+#include "fakes/fake_clock.hpp"
 
 namespace arca::cli {
 namespace {
@@ -115,11 +116,19 @@ TEST(ConsoleTest, ProgressRewritesOneLineOnATerminalOnly) {
   terminal.progress("three");
   terminal.print("done");
   EXPECT_EQ(err.str(), "\rone two\rthree  \n");
-  std::ostringstream plain_err;
-  Console plain(out, plain_err, false, false);
-  plain.progress("one two");
+}
+
+TEST(ConsoleTest, ProgressInALogIsALineNowAndThen) {
+  std::ostringstream out, err;
+  fakes::FakeClock clock;
+  Console plain(out, err, false, false, clock);
+  plain.progress("one");
+  plain.progress("two");
+  clock.advance(5s);
   plain.progress("three");
-  EXPECT_EQ(plain_err.str(), "one two\nthree\n");
+  clock.advance(5s);
+  plain.progress("three");
+  EXPECT_EQ(err.str(), "one\nthree\n");
 }
 
 TEST(UnitsTest, DurationsAndSizesReadAsTheyArePrinted) {
