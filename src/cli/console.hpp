@@ -28,8 +28,8 @@ class Console {
   // Says something worth knowing that is no failure.
   void note(std::string_view text);
 
-  // Shows how far the work is: rewrites one line on a terminal; elsewhere prints a line of its own, if it says something
-  // new and the last one is some seconds old.
+  // Shows how far the work is: rewrites one line on a terminal; elsewhere prints a line of its own, if it says
+  // something new and the last one is some seconds old.
   void progress(std::string_view text);
   // Ends the progress line, so that the next output begins on a fresh one.
   void end_progress();

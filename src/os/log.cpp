@@ -48,9 +48,11 @@ Sink& sink() {
 // Made before anybody can log while holding a lock that a fork waits for.
 const Sink& sink_at_start = sink();
 
-std::size_t slot_of(const LogPlace& place) noexcept {
+// A place that passes on what others say (its format is "{}") has a budget for each different thing it says.
+std::size_t slot_of(const LogPlace& place, std::string_view said) noexcept {
   std::size_t hash = static_cast<unsigned>(place.line) * std::size_t{2654435761U};
   for (const char* at = place.file; *at != '\0'; ++at) hash = hash * 31U + static_cast<unsigned char>(*at);
+  for (const char c : said) hash = hash * 31U + static_cast<unsigned char>(c);
   return hash % 256U;
 }
 
@@ -110,9 +112,12 @@ void detail::log_line(LogLevel level, const LogPlace& place, fmt::string_view fo
   try {
     Sink& target = sink();
     const std::scoped_lock lock(target.mutex);
-    Budget& budget = target.budgets[slot_of(place)];
+    std::string line;
+    const bool passes_on = std::string_view(format.data(), format.size()) == "{}";
+    if (passes_on) line = fmt::vformat(format, arguments);
+    Budget& budget = target.budgets[slot_of(place, line)];
     if (!take_token(budget, SystemClock().steady_now())) return;
-    std::string line = fmt::vformat(format, arguments);
+    if (!passes_on) line = fmt::vformat(format, arguments);
     if (budget.left_out > 0) line += fmt::format(" (and {} more like this)", std::exchange(budget.left_out, 0));
     if (target.callback) {
       target.callback(level, line);

@@ -226,6 +226,17 @@ TEST_F(OsTest, AFaultThatRepeatsIsLoggedAFewTimes) {
   EXPECT_THAT(lines, ElementsAre("fault 0", "fault 1", "fault 2", "fault 3", "fault 4"));
 }
 
+TEST_F(OsTest, WhatIsPassedOnIsLimitedByWhatItSays) {
+  std::vector<std::string> lines;
+  set_log_callback([&](LogLevel, std::string_view line) { lines.emplace_back(line); });
+  for (const std::string said : {"disk", "network", "disk", "clock"}) {
+    for (int i = 0; i < 10; ++i) log(LogLevel::warn, "{}", said);
+  }
+  set_log_callback({});
+  EXPECT_THAT(lines, ElementsAre("disk", "disk", "disk", "disk", "disk", "network", "network", "network", "network",
+                                 "network", "clock", "clock", "clock", "clock", "clock"));
+}
+
 TEST_F(OsTest, AThrowingLogCallbackHurtsNobody) {
   set_log_callback([](LogLevel, std::string_view) { throw std::runtime_error("no"); });
   log(LogLevel::error, "unheard");
