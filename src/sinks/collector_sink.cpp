@@ -19,6 +19,15 @@ std::array<ReadAnswer, model::signal_count> readers_of(CollectorSinkOptions& opt
   return readers;
 }
 
+std::array<base::Duration, model::signal_count> timeouts_of(const CollectorSinkOptions& options) {
+  std::array<base::Duration, model::signal_count> timeouts{};
+  for (std::size_t i = 0; i < timeouts.size(); ++i) {
+    const base::Duration own = options.routes[i].timeout;
+    timeouts[i] = own > base::Duration::zero() ? own : options.timeout;
+  }
+  return timeouts;
+}
+
 }  // namespace
 
 // One chunk under way. Its parts (one, until the Collector finds it too large) go one behind the other, because the
@@ -37,7 +46,7 @@ CollectorSink::CollectorSink(CollectorSinkOptions options, os::Clock& clock)
     : readers_(readers_of(options)),
       split_(std::move(options.split)),
       in_flight_max_(std::max<std::uint32_t>(1, options.in_flight_max)),
-      timeout_(options.timeout),
+      timeouts_(timeouts_of(options)),
       clock_(clock) {
   for (std::size_t i = 0; i < transports_.size(); ++i) transports_[i] = std::move(options.routes[i].transport);
 }
@@ -62,7 +71,7 @@ void CollectorSink::submit(model::Chunk chunk, model::AckCallback done) noexcept
     auto delivery = std::make_shared<Delivery>();
     delivery->ack.chunk_id = id;
     delivery->ack.verdict = Verdict::delivered;
-    delivery->deadline = clock_.steady_now() + timeout_;
+    delivery->deadline = clock_.steady_now() + timeouts_[index];
     delivery->parts.push_back({chunk.payload, chunk.item_count});
     delivery->chunk = std::move(chunk);
     delivery->done = done;

@@ -34,6 +34,7 @@ using SplitRequest = std::function<std::optional<std::array<Part, 2>>(const Part
 struct CollectorRoute {
   std::unique_ptr<net::Transport> transport;  // empty: this signal is not sent
   ReadAnswer read_answer;
+  base::Duration timeout{};  // of one delivery of this signal; 0: the sink's
 };
 
 struct CollectorSinkOptions {
@@ -87,7 +88,7 @@ class CollectorSink final : public model::Sink {
   const std::array<ReadAnswer, model::signal_count> readers_;
   const SplitRequest split_;
   const std::uint32_t in_flight_max_;
-  const base::Duration timeout_;
+  const std::array<base::Duration, model::signal_count> timeouts_;
   os::Clock& clock_;
   std::array<std::atomic<std::uint32_t>, model::signal_count> in_flight_{};
 

@@ -46,7 +46,7 @@ Result<sinks::CollectorRoute> make_route(const Settings& settings, Signal signal
   options.user_agent = sinks::user_agent(ARCA_VERSION, OPENTELEMETRY_VERSION);
   const auto route = [&](auto transport) -> Result<sinks::CollectorRoute> {
     if (!transport) return failure(transport.error().with_context(std::string(to_string(signal)) + " exporter"));
-    return sinks::CollectorRoute{std::move(*transport), sinks::answer_reader(protocol)};
+    return sinks::CollectorRoute{std::move(*transport), sinks::answer_reader(protocol), from.timeout};
   };
   return grpc ? route(net::GrpcTransport::create(options, clock)) : route(net::HttpTransport::create(options, clock));
 }
@@ -62,7 +62,6 @@ Result<std::unique_ptr<sinks::CollectorSink>> make_collector(const Settings& set
   }
   options.split = sinks::request_splitter();
   options.in_flight_max = settings.requests_in_flight;
-  options.timeout = std::max({settings.traces.timeout, settings.metrics.timeout, settings.logs.timeout});
   return std::make_unique<sinks::CollectorSink>(std::move(options), clock);
 }
 

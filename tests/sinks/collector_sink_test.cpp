@@ -32,6 +32,7 @@ class CollectorSinkTest : public testing::Test {
       options.routes[i].transport = std::move(transport);
       options.routes[i].read_answer = answer_reader(net::Protocol::http);
     }
+    options.routes[model::index_of(Signal::logs)].timeout = std::chrono::seconds(4);
     options.split = [](const Part& part, Signal) -> std::optional<std::array<Part, 2>> {
       const auto flat = part.payload.flatten();
       if (flat.size() < 2) return std::nullopt;
@@ -70,6 +71,15 @@ class CollectorSinkTest : public testing::Test {
   std::vector<Ack> acks;
   std::uint64_t sequence = 0;
 };
+
+TEST_F(CollectorSinkTest, ASignalWithATimeoutOfItsOwnHasThatOne) {
+  submit("aa", Signal::traces);
+  submit("aa", Signal::logs);
+  ASSERT_EQ(transports[0]->sent().size(), 1U);
+  ASSERT_EQ(transports[model::index_of(Signal::logs)]->sent().size(), 1U);
+  EXPECT_EQ(transports[0]->sent()[0].timeout, std::chrono::seconds(10));
+  EXPECT_EQ(transports[model::index_of(Signal::logs)]->sent()[0].timeout, std::chrono::seconds(4));
+}
 
 TEST_F(CollectorSinkTest, ATakenChunkIsDelivered) {
   take_at_most(10);
