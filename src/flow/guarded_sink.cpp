@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace arca::flow {
@@ -76,11 +77,20 @@ void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
     done(std::move(ack));
     return;
   }
-  state_->sink.submit(std::move(chunk),
-                      [state = state_, signal, permit = *permit, done = std::move(done)](model::Ack ack) {
-                        state->record(signal, permit, ack);
-                        done(std::move(ack));
-                      });
+  const model::ChunkId id = chunk.id;
+  std::shared_ptr<model::AckCallback> kept;
+  try {
+    kept = std::make_shared<model::AckCallback>(std::move(done));
+    model::AckCallback on_ack = [state = state_, signal, permit = *permit, kept](model::Ack ack) {
+      state->record(signal, permit, ack);
+      (*kept)(std::move(ack));
+    };
+    state_->sink.submit(std::move(chunk), std::move(on_ack));
+  } catch (const std::bad_alloc&) {
+    model::Ack ack = model::not_sent_for_want_of_memory(id);
+    state_->record(signal, *permit, ack);
+    (kept ? *kept : done)(std::move(ack));
+  }
 }
 
 void GuardedSink::cancel_all() noexcept { state_->sink.cancel_all(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -80,15 +81,23 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
     return options.pressure && options.pressure() >= options.high_water_mark;
   }
 
-  void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) {
+  void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) noexcept {
+    const model::ChunkId id = chunk.id;
+    std::shared_ptr<Delivery> delivery;
     routes[route].in_flight.fetch_add(1, std::memory_order_acq_rel);
-    auto delivery = std::make_shared<Delivery>();
-    delivery->route = route;
-    delivery->done = std::move(done);
-    if (route != collector_route) delivery->chunk = chunk;
-    routes[route].sink->submit(std::move(chunk), [self = shared_from_this(), delivery](model::Ack ack) {
-      self->answer(*delivery, std::move(ack));
-    });
+    try {
+      delivery = std::make_shared<Delivery>();
+      delivery->route = route;
+      delivery->done = std::move(done);
+      if (route != collector_route) delivery->chunk = chunk;
+      model::AckCallback on_ack = [self = shared_from_this(), delivery](model::Ack ack) {
+        self->answer(*delivery, std::move(ack));
+      };
+      routes[route].sink->submit(std::move(chunk), std::move(on_ack));
+    } catch (const std::bad_alloc&) {
+      routes[route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
+      (delivery ? delivery->done : done)(model::not_sent_for_want_of_memory(id));
+    }
   }
 
   void answer(Delivery& delivery, model::Ack ack) {

@@ -20,6 +20,14 @@ struct Readiness {
 
 using AckCallback = std::function<void(Ack)>;
 
+// For a sink that hands a chunk on and has no memory for what that needs: nothing was sent.
+inline Ack not_sent_for_want_of_memory(const ChunkId& id) noexcept {
+  Ack ack;
+  ack.chunk_id = id;
+  ack.verdict = Verdict::retry;
+  return ack;
+}
+
 // Thread-safe.
 class Sink {
  public:

@@ -1,6 +1,8 @@
 #include "sinks/quarantining_sink.hpp"
 
 #include <exception>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "os/log.hpp"
@@ -8,13 +10,20 @@
 namespace arca::sinks {
 
 void QuarantiningSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
-  // The copy is cheap (the payload is shared) and keeps the bytes until the verdict is known.
-  auto on_ack = [this, chunk, done = std::move(done)](model::Ack ack) {
-    const bool refused = ack.verdict == model::Verdict::delivered && ack.refused_item_count > 0;
-    if (ack.verdict == model::Verdict::rejected || refused) keep(chunk, ack);
-    done(std::move(ack));
-  };
-  inner_.submit(std::move(chunk), std::move(on_ack));
+  const model::ChunkId id = chunk.id;
+  std::shared_ptr<model::AckCallback> kept_done;
+  try {
+    kept_done = std::make_shared<model::AckCallback>(std::move(done));
+    // The copy is cheap (the payload is shared) and keeps the bytes until the verdict is known.
+    model::AckCallback on_ack = [this, chunk, kept_done](model::Ack ack) {
+      const bool refused = ack.verdict == model::Verdict::delivered && ack.refused_item_count > 0;
+      if (ack.verdict == model::Verdict::rejected || refused) keep(chunk, ack);
+      (*kept_done)(std::move(ack));
+    };
+    inner_.submit(std::move(chunk), std::move(on_ack));
+  } catch (const std::bad_alloc&) {
+    (kept_done ? *kept_done : done)(model::not_sent_for_want_of_memory(id));
+  }
 }
 
 void QuarantiningSink::keep(const model::Chunk& chunk, model::Ack& ack) noexcept {
