@@ -4,6 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 namespace arca::base {
 
 namespace detail {
@@ -11,6 +14,16 @@ namespace detail {
 std::atomic<bool> biased_locks_enabled{false};
 
 void barrier_all_threads() noexcept { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+
+// A holder is done in no time, unless the system took its processor away: then yielding does not help if we have a
+// higher real-time priority.
+void wait_a_moment(unsigned turn) noexcept {
+  if (turn < 100) {
+    std::this_thread::yield();
+  } else {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
 
 constinit thread_local std::uint64_t thread_key = 0;
 

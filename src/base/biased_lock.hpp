@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <thread>
 
 namespace arca::base {
 
@@ -16,6 +15,11 @@ void enable_biased_locks() noexcept;
 namespace detail {
 extern std::atomic<bool> biased_locks_enabled;
 void barrier_all_threads() noexcept;  // every thread of the process has passed a full barrier afterwards
+// How often this process was forked off from one that uses locks: set by os, in the child.
+inline constinit std::atomic<std::uint32_t> fork_count{0};
+// Stands for a lock whose holder does not exist in this process.
+inline constinit std::atomic<bool> orphaned_lock{false};
+void wait_a_moment(unsigned turn) noexcept;
 }  // namespace detail
 
 namespace detail {
@@ -41,8 +45,10 @@ class BiasedLock {
     owner_inside_.store(false, std::memory_order_relaxed);
     spin_.store(false, std::memory_order_relaxed);
     shared_.store(!detail::biased_locks_enabled.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    born_ = detail::fork_count.load(std::memory_order_relaxed);
   }
 
+  // Not for locks that a forked child inherited: for those there is BiasedGuard.
   void lock() noexcept { static_cast<void>(enter()); }
 
   void unlock() noexcept {
@@ -65,8 +71,7 @@ class BiasedLock {
   [[nodiscard]] std::atomic<bool>& enter() noexcept {
     if (try_enter_as_owner()) [[likely]]
       return owner_inside_;
-    lock_shared_mode();
-    return spin_;
+    return enter_shared();
   }
 
  private:
@@ -78,12 +83,25 @@ class BiasedLock {
     return false;
   }
 
-  [[gnu::cold, gnu::noinline]] void lock_shared_mode() noexcept {
-    while (spin_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
-    if (shared_.load(std::memory_order_relaxed)) return;
+  [[gnu::cold, gnu::noinline]] std::atomic<bool>& enter_shared() noexcept {
+    // A forked child has none of the threads that held its inherited locks: it tries once and never waits.
+    const bool is_inherited = born_ != detail::fork_count.load(std::memory_order_relaxed);
+    for (unsigned turn = 0; spin_.exchange(true, std::memory_order_acquire); ++turn) {
+      if (is_inherited) return detail::orphaned_lock;
+      detail::wait_a_moment(turn);
+    }
+    if (shared_.load(std::memory_order_relaxed)) return spin_;
     shared_.store(true, std::memory_order_release);
     detail::barrier_all_threads();
-    while (owner_inside_.load(std::memory_order_acquire)) std::this_thread::yield();
+    for (unsigned turn = 0; owner_inside_.load(std::memory_order_acquire); ++turn) {
+      if (is_inherited) {
+        shared_.store(false, std::memory_order_relaxed);  // the next one has to look again
+        spin_.store(false, std::memory_order_release);
+        return detail::orphaned_lock;
+      }
+      detail::wait_a_moment(turn);
+    }
+    return spin_;
   }
 
   // Not 0: that is what a thread without a key has, and two of those would both come in as the owner.
@@ -93,6 +111,7 @@ class BiasedLock {
   std::atomic<bool> owner_inside_{false};
   std::atomic<bool> shared_{false};
   std::atomic<bool> spin_{false};
+  std::uint32_t born_ = 0;  // the fork count then
 };
 
 // Holds a lock for a scope; cheaper than std::lock_guard, whose unlock() must find out again who holds it.
@@ -100,6 +119,9 @@ class BiasedGuard {
  public:
   explicit BiasedGuard(BiasedLock& lock) noexcept : held_(lock.enter()) {}
   ~BiasedGuard() { held_.store(false, std::memory_order_release); }
+  // True in a forked child when another thread held the lock at the fork: what it protects is half done and must not be
+  // touched. Also, but only in the child, when another thread holds it just now.
+  [[nodiscard]] bool is_orphaned() const noexcept { return &held_ == &detail::orphaned_lock; }
   BiasedGuard(const BiasedGuard&) = delete;
   BiasedGuard& operator=(const BiasedGuard&) = delete;
 

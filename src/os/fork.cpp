@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/biased_lock.hpp"
+
 namespace arca::os {
 
 constinit std::atomic<std::uint64_t> detail::fork_generation{0};
@@ -36,6 +38,7 @@ void after_in_parent() noexcept {
 
 void after_in_child() noexcept {
   detail::fork_generation.fetch_add(1, std::memory_order_relaxed);
+  base::detail::fork_count.fetch_add(1, std::memory_order_relaxed);
   Registry& all = registry();
   for (ForkSubscriber* subscriber : all.subscribers) subscriber->after_fork_in_child();
   all.mutex.unlock();

@@ -36,7 +36,10 @@ trace_api::SpanContext SpanIdentity::context() const noexcept {
 }
 
 Span::~Span() {
-  if (writer_ != nullptr) Span::End({});
+  if (writer_ == nullptr) return;
+  Span::End({});
+  // Still there only where another thread was writing it when this process was forked: not even to be freed.
+  static_cast<void>(writer_.release());
 }
 
 void Span::SetAttribute(nostd::string_view key, const common::AttributeValue& value) noexcept {
@@ -69,12 +72,12 @@ template <class Scalar>
 template <class Scalar>
 [[gnu::noinline]] void Span::set_slowly(std::string_view key, Scalar value) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ != nullptr) writer_->set_attribute(key, value);
+  if (!lock.is_orphaned() && writer_ != nullptr) writer_->set_attribute(key, value);
 }
 
 void Span::set_any(std::string_view key, const common::AttributeValue& value) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ != nullptr) writer_->set_attribute(key, to_value(value));
+  if (!lock.is_orphaned() && writer_ != nullptr) writer_->set_attribute(key, to_value(value));
 }
 
 void Span::AddEvent(nostd::string_view name) noexcept { add_event(to_std(name), now(), nullptr); }
@@ -106,7 +109,7 @@ void set_event_scalar(otlp::SpanWriter& writer, std::string_view key, const char
 
 void Span::add_event(std::string_view name, base::WallTime time, const common::KeyValueIterable* attributes) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ == nullptr || !writer_->begin_event(name, time)) return;
+  if (lock.is_orphaned() || writer_ == nullptr || !writer_->begin_event(name, time)) return;
   if (attributes != nullptr) {
     attributes->ForEachKeyValue([this](nostd::string_view key, const common::AttributeValue& value) noexcept {
       dispatch_value(
@@ -138,12 +141,12 @@ void add_link(otlp::SpanWriter& writer, const trace_api::SpanContext& target,
 #if OPENTELEMETRY_ABI_VERSION_NO >= 2
 void Span::AddLink(const trace_api::SpanContext& target, const common::KeyValueIterable& attributes) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ != nullptr) add_link(*writer_, target, attributes);
+  if (!lock.is_orphaned() && writer_ != nullptr) add_link(*writer_, target, attributes);
 }
 
 void Span::AddLinks(const trace_api::SpanContextKeyValueIterable& links) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ == nullptr) return;
+  if (lock.is_orphaned() || writer_ == nullptr) return;
   links.ForEachKeyValue([this](trace_api::SpanContext target, const common::KeyValueIterable& attributes) noexcept {
     add_link(*writer_, target, attributes);
     return true;
@@ -153,19 +156,19 @@ void Span::AddLinks(const trace_api::SpanContextKeyValueIterable& links) noexcep
 
 void Span::SetStatus(trace_api::StatusCode code, nostd::string_view description) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ == nullptr) return;
+  if (lock.is_orphaned() || writer_ == nullptr) return;
   // The API numbers them as OTLP does.
   writer_->set_status(static_cast<otlp::SpanStatus>(code), to_std(description));
 }
 
 void Span::UpdateName(nostd::string_view name) noexcept {
   const base::BiasedGuard lock(lock_);
-  if (writer_ != nullptr) writer_->set_name(to_std(name));
+  if (!lock.is_orphaned() && writer_ != nullptr) writer_->set_name(to_std(name));
 }
 
 bool Span::IsRecording() const noexcept {
   const base::BiasedGuard lock(lock_);
-  return writer_ != nullptr;
+  return !lock.is_orphaned() && writer_ != nullptr;
 }
 
 base::WallTime Span::now() noexcept {
@@ -190,6 +193,7 @@ void Span::End(const trace_api::EndSpanOptions& options) noexcept {
   std::unique_ptr<otlp::SpanWriter> writer;
   {
     const base::BiasedGuard lock(lock_);
+    if (lock.is_orphaned()) return;
     writer = std::move(writer_);
   }
   if (writer == nullptr) return;

@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "fake_collector.hpp"
 #include "opentelemetry/logs/provider.h"
@@ -152,6 +154,57 @@ TEST_F(TelemetryTest, DisabledTelemetryInstallsNothing) {
 }
 
 #if !defined(__SANITIZE_THREAD__)  // its runtime cannot start threads in the child of a process that has threads
+// Attributes that take their time: whoever reads them holds the span.
+class SlowAttributes final : public opentelemetry::common::KeyValueIterable {
+ public:
+  bool ForEachKeyValue(
+      opentelemetry::nostd::function_ref<bool(opentelemetry::nostd::string_view,
+                                              opentelemetry::common::AttributeValue)>) const noexcept override {
+    is_read.store(true);
+    while (!may_end.load()) std::this_thread::yield();
+    return true;
+  }
+  size_t size() const noexcept override { return 1; }
+  mutable std::atomic<bool> is_read{false};
+  std::atomic<bool> may_end{false};
+};
+
+TEST_F(TelemetryTest, AForkedChildTouchesASpanThatAnotherThreadHeldAndDoesNotWaitForIt) {
+  FakeCollector collector;
+  auto telemetry = start(config(collector.url()));
+  auto tracer = opentelemetry::trace::Provider::GetTracerProvider()->GetTracer("scope");
+  for (const bool is_owner : {false, true}) {
+    auto span = tracer->StartSpan("here");
+    SlowAttributes slow;
+    std::atomic<bool> is_made{is_owner ? false : true};
+    std::thread other([&] {
+      if (is_owner) {
+        span = tracer->StartSpan("there");
+        is_made.store(true);
+      }
+      span->AddEvent("slow", slow);
+    });
+    while (!is_made.load() || !slow.is_read.load()) std::this_thread::yield();
+    EXPECT_TRUE(support::rest_before_fork());
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      span->SetAttribute("key", 1);
+      span->UpdateName("other");
+      const bool is_recording = span->IsRecording();
+      span->End();
+      span = tracer->StartSpan("child");  // and destroys the other
+      _exit(is_recording ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "the span is its holder's own: " << is_owner;
+    slow.may_end.store(true);
+    other.join();
+    span->End();
+  }
+}
+
 TEST_F(TelemetryTest, AForkedChildRecordsItsOwnSpansAndNotItsParents) {
   FakeCollector collector;
   auto telemetry = start(config(collector.url()));
