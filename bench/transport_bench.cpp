@@ -1,7 +1,7 @@
 // transport_bench: which client library should carry OTLP over gRPC? Measures, against a grpc++ generic server
 // in another process that only counts: throughput and client CPU of (a) grpc++ GenericStub with static slices and
 // (b) our GrpcTransport, which is libcurl speaking HTTP/2; and whether each survives fork. docs/decisions.md
-// has the figures that decided. The last two rows are the same over TLS 1.3 with a certificate made for the
+// has the figures that decided. The last two rows are the same over TLS with a certificate made for the
 // occasion by the program openssl. Usage: transport_bench [seconds per round] [rounds] [fork trials]
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
