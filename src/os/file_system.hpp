@@ -53,6 +53,9 @@ class FileSystem {
 // The process-wide real one. Nothing of it grows a file beyond file_size_limit(): that is ErrorCode::full.
 FileSystem& posix_file_system();
 
+// Whether this process can read the file that `path`, or the link there, names: what others own is often linked.
+Result<void> check_readable(const std::string& path);
+
 // Bytes that a file of this process may have (ulimit -f). Who tries to write behind that gets SIGXFSZ, which ends the
 // process, so ask first.
 std::uint64_t file_size_limit() noexcept;

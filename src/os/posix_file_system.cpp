@@ -267,6 +267,16 @@ FileSystem& posix_file_system() {
   return *instance;
 }
 
+Result<void> check_readable(const std::string& path) {
+  const int descriptor = retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); });
+  if (descriptor < 0) return io_failure("read", path, errno);
+  struct stat status {};
+  const bool is_file = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  ::close(descriptor);
+  if (!is_file) return failure(ErrorCode::io, fmt::format("{} is not a regular file", path));
+  return {};
+}
+
 std::uint64_t file_size_limit() noexcept {
   struct rlimit limit {};
   if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;

@@ -1,12 +1,16 @@
 #include "telemetry/collector.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "arca/version.hpp"
 #include "net/endpoint.hpp"
 #include "net/grpc_transport.hpp"
 #include "net/http_transport.hpp"
 #include "opentelemetry/version.h"
+#include "os/file_system.hpp"
 
 namespace arca::telemetry {
 namespace {
@@ -29,6 +33,23 @@ const SignalSettings& settings_of(const Settings& settings, Signal signal) {
   return signal == Signal::traces ? settings.traces : signal == Signal::metrics ? settings.metrics : settings.logs;
 }
 
+// Said at the start rather than with every request.
+Result<void> check_certificates(const SignalSettings& from, Signal signal) {
+  const std::pair<const char*, const std::string&> files[] = {{"certificate", from.certificate},
+                                                              {"client_certificate", from.client_certificate},
+                                                              {"client_key", from.client_key}};
+  for (const auto& [key, path] : files) {
+    if (path.empty()) continue;
+    if (const auto readable = os::check_readable(path); !readable) {
+      return failure(
+          ErrorCode::invalid_config,
+          fmt::format("otlp.{}.{}: \"{}\" is not allowed; allowed is a PEM file that this process can read: {}",
+                      to_string(signal), key, path, readable.error().message()));
+    }
+  }
+  return {};
+}
+
 // A transport with what was configured for the signal.
 Result<sinks::CollectorRoute> make_route(const Settings& settings, Signal signal, os::Clock& clock) {
   const SignalSettings& from = settings_of(settings, signal);
@@ -36,6 +57,9 @@ Result<sinks::CollectorRoute> make_route(const Settings& settings, Signal signal
   const auto protocol = grpc ? net::Protocol::grpc : net::Protocol::http;
   const auto endpoint = net::parse_endpoint(from.endpoint, protocol, from.insecure);
   if (!endpoint) return failure(endpoint.error().with_context(std::string(to_string(signal)) + " endpoint"));
+  if (endpoint->tls) {
+    if (const auto checked = check_certificates(from, signal); !checked) return tl::unexpected(checked.error());
+  }
   net::TransportOptions options;
   options.target = grpc ? endpoint->host_and_port() : endpoint->url();
   options.path = grpc ? grpc_path(signal) : "";

@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
-
 #include "os/environment.hpp"
 #include "telemetry/endpoints.hpp"
 #include "telemetry/variables.hpp"
@@ -79,15 +77,10 @@ Result<std::string> state_directory(const Config& config, const os::Environment&
                  "state_directory: there is no default without HOME; set ARCA_STATE_DIRECTORY to an absolute path");
 }
 
-// The ratio samplers' argument: a bad one is warned about and 1.0, as the specification asks.
-double sampler_ratio(const Config& config, std::vector<std::string>& warnings) {
+// Whoever set the argument, it has been checked; one that could not be parsed counts as 1, as the specification asks.
+double sampler_ratio(const Config& config) {
   if (!config.sampler_argument || !config.sampler.value_or("").ends_with("traceidratio")) return 1.0;
-  const std::string& text = *config.sampler_argument;
-  double ratio = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ratio);
-  if (error == std::errc() && end == text.data() + text.size() && ratio >= 0.0 && ratio <= 1.0) return ratio;
-  warnings.push_back(fmt::format("OTEL_TRACES_SAMPLER_ARG is ignored: \"{}\" is not a number from 0 to 1", text));
-  return 1.0;
+  return telemetry::parse_probability(*config.sampler_argument).value_or(1.0);
 }
 
 std::uint32_t limit(const std::optional<std::uint64_t>& special, const std::optional<std::uint64_t>& general,
@@ -194,7 +187,7 @@ Result<FinalizedConfig> finalize(const Config& config, const os::Environment& en
   settings.log_level = all.log_level.value_or("info");
   settings.propagators = all.propagators.value_or(std::vector<std::string>{"tracecontext", "baggage"});
   settings.sampler = all.sampler.value_or("parentbased_always_on");
-  settings.sampler_ratio = sampler_ratio(all, merge.warnings());
+  settings.sampler_ratio = sampler_ratio(all);
   settings.schedule_delay = schedule_delay(all);
   set_limits(all.limits, settings);
   set_metrics(all, settings, merge.warnings());

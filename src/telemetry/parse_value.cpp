@@ -110,6 +110,7 @@ class Assign {
   Assign(const Variable& variable, std::string_view text) : variable_(variable), text_(trim(text)) {}
 
   Result<void> operator()(std::optional<std::string>* field) const {
+    if (variable_.kind == Kind::probability && !parse_probability(text_)) return refuse(variable_, text_);
     if (variable_.kind != Kind::choice) {
       *field = std::string(text_);
       return {};
@@ -171,7 +172,11 @@ class Validate {
   explicit Validate(const Variable& variable) : variable_(variable) {}
 
   Result<void> operator()(const std::optional<std::string>* field) const {
-    if (!*field || variable_.kind != Kind::choice || is_choice(variable_, **field)) return {};
+    if (!*field) return {};
+    const bool allowed = variable_.kind == Kind::choice        ? is_choice(variable_, **field)
+                         : variable_.kind == Kind::probability ? parse_probability(**field).has_value()
+                                                               : true;
+    if (allowed) return {};
     return refuse(variable_, **field);
   }
   Result<void> operator()(const std::optional<bool>*) const { return {}; }
@@ -212,6 +217,13 @@ std::string readable(const Variable& variable, std::uint64_t value) {
 
 }  // namespace
 
+std::optional<double> parse_probability(std::string_view text) noexcept {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0.0 && value <= 1.0)) return std::nullopt;
+  return value;
+}
+
 Result<void> assign(const Variable& variable, Config& config, std::string_view text) {
   return std::visit(Assign(variable, text), variable.field(config));
 }
@@ -234,6 +246,8 @@ std::string describe_allowed(const Variable& variable) {
       return "true or false";
     case Kind::ratio:
       return "a number above 0 and at most 1";
+    case Kind::probability:
+      return "a number from 0 to 1";
     case Kind::pairs:
       return "key=value,key=value with percent-encoding";
     case Kind::list:

@@ -44,8 +44,9 @@ void add_signals(Rows& rows) {
   add(rows, group, "OTEL_TRACES_SAMPLER", "sampler", Kind::choice, "parentbased_always_on",
       "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
       {}, "Which spans are recorded.", [](Config& c) { return &c.sampler; });
-  add(rows, group, "OTEL_TRACES_SAMPLER_ARG", "sampler_argument", Kind::text, "1.0", "", {},
-      "For the ratio samplers: a probability from 0 to 1.", [](Config& c) { return &c.sampler_argument; });
+  add(rows, group, "OTEL_TRACES_SAMPLER_ARG", "sampler_argument", Kind::probability, "1.0", "", {},
+      "For the ratio samplers: the probability that a trace is recorded.",
+      [](Config& c) { return &c.sampler_argument; });
   add(rows, group, "OTEL_TRACES_EXPORTER", "traces_exporter", Kind::choice, "otlp", "otlp, none", {},
       "none: spans are not recorded.", [](Config& c) { return &c.traces_exporter; });
   add(rows, group, "OTEL_METRICS_EXPORTER", "metrics_exporter", Kind::choice, "otlp", "otlp, none", {},

@@ -15,7 +15,7 @@
 
 namespace arca::telemetry {
 
-enum class Kind : std::uint8_t { text, boolean, count, size, ratio, duration, pairs, list, choice };
+enum class Kind : std::uint8_t { text, boolean, count, size, ratio, probability, duration, pairs, list, choice };
 
 // Where in a Config a variable's value lives.
 using Field = std::variant<std::optional<std::string>*, std::optional<bool>*, std::optional<std::uint64_t>*,
@@ -44,6 +44,9 @@ struct Variable {
 
 const std::vector<Variable>& variables();
 const Variable* find_by_key(std::string_view key) noexcept;
+
+// A number from 0 to 1, as the ratio samplers take it.
+std::optional<double> parse_probability(std::string_view text) noexcept;
 
 // Parses `text` and puts the value into its field. The error says value and what is allowed, not the name.
 Result<void> assign(const Variable& variable, Config& config, std::string_view text);

@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Points, KillInRecovery,
                                            "writer.finish.noted", "writer.finish.pool_removed",
                                            "writer.finish.journal_removed"));
 
-TEST(Fork, ChildrenAndParentKilledLoseAndRepeatNothing) {
+TEST(Fork, ChildrenAndGrandchildrenLoseAndRepeatNothingHoweverTheyEnd) {
   Harness harness;
   for (std::uint64_t i = 0; i < trial_count(10); ++i) {
     Trial trial;

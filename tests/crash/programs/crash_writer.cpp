@@ -118,22 +118,36 @@ void record_logs(const Options& options, OracleFile& oracle, std::uint64_t strea
   }
 }
 
-// A child records a stream of its own, as a pre-forking server's worker does, and ends well.
-pid_t start_child(const Options& options, OracleFile& oracle, arca::Telemetry& telemetry, std::uint64_t stream) {
+// How a worker of a pre-forking server may end, chosen by its number: in order, or without a word.
+[[noreturn]] void end_child(arca::Telemetry& telemetry, std::uint64_t number) {
+  if (number % 3 == 1) execl("/bin/true", "true", nullptr);
+  if (number % 3 == 2) kill(getpid(), SIGKILL);
+  telemetry.shutdown(std::chrono::seconds(3));
+  _exit(0);
+}
+
+// A child records a stream of its own, and its child one more, begun while both record.
+pid_t start_child(const Options& options, OracleFile& oracle, arca::Telemetry& telemetry, std::uint64_t number) {
   const pid_t child = fork();
   if (child != 0) return child;
   Options mine = options;
   mine.records = 500;
   mine.pause_every = 100;
-  record_spans(mine, oracle, stream);
-  telemetry.shutdown(std::chrono::seconds(3));
-  _exit(0);
+  std::thread beside([&] { record_spans(mine, oracle, options.threads + number); });
+  usleep(static_cast<useconds_t>(number * 1000));
+  if (fork() == 0) {
+    record_spans(mine, oracle, options.threads + options.children + number);
+    end_child(telemetry, number + 1);
+  }
+  beside.join();
+  end_child(telemetry, number);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
   const Options options = parse(count, words);
+  setpgid(0, 0);  // so that the harness can wait for all children
   OracleFile oracle(options.oracle);
   if (!options.point.empty()) {
     armed_point = options.point.c_str();
@@ -167,7 +181,7 @@ int main(int count, char** words) {
   }
   std::vector<pid_t> children;
   for (std::uint64_t c = 0; c < options.children; ++c) {
-    children.push_back(start_child(options, oracle, **telemetry, options.threads + c));
+    children.push_back(start_child(options, oracle, **telemetry, c));
     usleep(2000);
   }
   for (auto& thread : threads) thread.join();
