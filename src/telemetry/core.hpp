@@ -10,6 +10,7 @@
 
 #include "arca/config.hpp"
 #include "os/clock.hpp"
+#include "os/fork.hpp"
 #include "otlp/span_writer.hpp"
 #include "telemetry/fast_clock.hpp"
 #include "telemetry/recorder.hpp"
@@ -36,8 +37,13 @@ struct Core {
 // Scopes by their name, version, schema URL and attributes; each is made once and lives as long as the core.
 // Thread-safe.
 template <class Item>
-class ScopeTable {
+class ScopeTable final : public os::ForkSubscriber {
  public:
+  ScopeTable() { os::subscribe_to_fork(*this); }
+  ~ScopeTable() override { os::unsubscribe_from_fork(*this); }
+  ScopeTable(const ScopeTable&) = delete;
+  ScopeTable& operator=(const ScopeTable&) = delete;
+
   // Makes a table that lives as long as the process, like the core.
   static ScopeTable& make() {
     // Kept reachable, so that leak checkers see that it is meant.
@@ -57,6 +63,11 @@ class ScopeTable {
   }
 
  private:
+  // A child must not inherit a table in the middle of a change, nor a lock that nobody there gives back.
+  void prepare_fork() noexcept override { mutex_.lock(); }
+  void after_fork_in_parent() noexcept override { mutex_.unlock(); }
+  void after_fork_in_child() noexcept override { mutex_.unlock(); }
+
   std::mutex mutex_;
   std::unordered_map<std::string, std::unique_ptr<Item>> items_;
 };

@@ -5,6 +5,7 @@
 #include "base/biased_lock.hpp"
 #include "os/log.hpp"
 #include "os/thread.hpp"
+#include "telemetry/api_locks.hpp"
 #include "telemetry/logger.hpp"
 #include "telemetry/resource.hpp"
 #include "telemetry/tracer.hpp"
@@ -57,6 +58,7 @@ Result<void> Runtime::begin() {
   base::enable_biased_locks();
   core_ = &Core::make(config_, clock_, true, resource_fields(make_resource(*config_)));
   generation_ = os::fork_generation();
+  guard_api_locks();
   os::subscribe_to_fork(*this);
   subscribed_ = true;
   if (auto begun = begin_pipeline(); !begun) return begun;
