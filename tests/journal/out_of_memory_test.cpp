@@ -18,6 +18,9 @@ constinit thread_local long allocations_until_failure = -1;  // negative: none f
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
+// The standard's nothrow forms would not come here: a sanitizer has its own, and would see two allocators mixed.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
