@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "cli/command_line.hpp"
+#include "cli/run_command.hpp"
 #include "cli/sink/sink_server.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/wait.hpp"
@@ -20,18 +21,6 @@ namespace arca::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  Console console(out, err, false, false);
-  const int code = run_command_line(arguments, console);
-  return {code, out.str(), err.str()};
-}
 
 // What the agent says, to be read while it runs.
 class SharedText final : public std::streambuf {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/docs_command.hpp"
+#include "cli/run_command.hpp"
 #include "cli/units.hpp"
 #include "fakes/fake_clock.hpp"
 
@@ -15,18 +16,6 @@ namespace arca::cli {
 namespace {
 
 using namespace std::chrono_literals;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  Console console(out, err, false, false);
-  const int code = run_command_line(arguments, console);
-  return {code, out.str(), err.str()};
-}
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;

@@ -12,6 +12,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/otlp_request.hpp"
+#include "cli/run_command.hpp"
 #include "cli/sink/sink_server.hpp"
 #include "journal/journal.hpp"
 #include "journal/pool.hpp"
@@ -24,18 +25,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using model::Signal;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  Console console(out, err, false, false);
-  const int code = run_command_line(arguments, console);
-  return {code, out.str(), err.str()};
-}
 
 // One process's files. Destroying it leaves them as a crash would: nothing is finished.
 struct Writer {
