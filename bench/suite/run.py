@@ -3,7 +3,8 @@
 
 Both run the same workload (workload.hpp) against the same kind of sink (`arca sink`) on loopback. Rounds of the two
 are interleaved and compared round by round; what is quoted is the median of the rounds' ratios, because machines
-are noisy and drift. Throughput counts only what the sink received; a run that lost spans has no zero-loss rate.
+are noisy and drift. Throughput counts only what the sink received, over the time until it had everything; a run that
+lost spans has no zero-loss rate.
 
     run.py --build build/release [--quick] [--only NAME,...] [--out build/bench/report.json]
 """
@@ -177,51 +178,66 @@ def one_run(name, *options, track="none"):
     return result
 
 
-def zero_loss_rate_of_stock():
-    """The highest rate at which everything that was made arrived: doubled until a run loses, then bisected. A rate
-    counts when one of two runs lost nothing, and with what was really made: the pacer may fall behind."""
-    def made_without_loss(rate):
-        good = [r for r in (one_run("stock", "--rate", rate, "--seconds", rounds(3, 2)) for _ in range(2))
-                if r["received"] == r["made"]]
-        return max((r["made"] / r["wall_s"] for r in good), default=0)
+def rate_without_loss(name, rate, seconds):
+    """What a run at this offered rate is credited with: all that arrived over the time for making it and for what was
+    still to be delivered then. Nothing if one span is missing. The better of two: the machine has its moments."""
+    best = 0
+    for _ in range(2):
+        run = one_run(name, "--rate", rate, "--seconds", seconds)
+        if run["received"] == run["made"]:
+            best = max(best, run["received"] / (run["wall_s"] + run["drain_s"]))
+        if best >= 0.9 * rate:
+            break
+    return best
 
-    low, high, best = 0, 25_000, 0
-    while high <= 1_600_000:
-        made = made_without_loss(high)
-        best = max(best, made)
-        if made < 0.8 * high:  # it lost, or could not make more
+
+def zero_loss_rate(name, low, steps):
+    """The highest rate of delivery without loss, by the same rule for both: the offered rate is doubled until a run
+    loses or does not keep up (is credited with less than nine tenths of what was offered), then bisected. Beyond that
+    rate the stock pipeline drops, and Arca goes through its journal, which loses nothing but is slower."""
+    seconds = rounds(4, 3)
+    best, high = 0, low
+    while high <= 6_400_000:
+        credited = rate_without_loss(name, high, seconds)
+        best = max(best, credited)
+        if credited < 0.9 * high:
             break
         low, high = high, 2 * high
-    for _ in range(rounds(5, 3)):
+    for _ in range(steps):
         middle = (low + high) // 2
-        made = made_without_loss(middle)
-        best = max(best, made)
-        low, high = (middle, high) if made >= 0.8 * middle else (low, middle)
+        credited = rate_without_loss(name, middle, seconds)
+        best = max(best, credited)
+        low, high = (middle, high) if credited >= 0.9 * middle else (low, middle)
     return best
 
 
 def throughput():
-    peer_rate = zero_loss_rate_of_stock()
-    rates, ratios = [], []
-    ours_cpu, peer_cpu, cpu_ratios = [], [], []
+    rates, peer_rates = [], []
+    for _ in range(rounds(3, 1)):
+        peer_rates.append(zero_loss_rate("stock", 25_000, rounds(4, 3)))
+        rates.append(zero_loss_rate("arca", 800_000, rounds(4, 3)))
+    value, peer_value = median(rates), median(peer_rates)
+    ratio = median([ours / peer if peer else 0 for ours, peer in zip(rates, peer_rates)])
+    add("zero_loss_spans_per_s", value, "spans/s", ">= 1.5e6 and ratio >= 12", value >= 1.5e6 and ratio >= 12,
+        peer_value, ratio, f"highest offered rate that arrived whole, of {len(rates)} searches; sink on the same "
+        f"{os.cpu_count()} cores")
+
+
+def saturated():
+    flat, ours_cpu, peer_cpu, cpu_ratios = [], [], [], []
     for _ in range(rounds(9, 3)):
         ours = one_run("arca", "--mode", "max", "--seconds", 4)
         peer = one_run("stock", "--mode", "max", "--seconds", 4)
         lost = ours["made"] - ours["received"]
         if lost != 0:
             print(f"  arca lost {lost} of {ours['made']} (duplicates count as negative)")
-            rates.append(0.0)
-        else:
-            rates.append(ours["received"] / (ours["wall_s"] + ours["drain_s"]))
-        ratios.append(rates[-1] / peer_rate if peer_rate else 0)
+        flat.append(0 if lost else ours["received"] / (ours["wall_s"] + ours["drain_s"]))
         ours_cpu.append(ours["cpu_s"] / ours["received"] * 1e6)
         peer_cpu.append(peer["cpu_s"] / max(1, peer["received"]) * 1e6)
         cpu_ratios.append(peer_cpu[-1] / ours_cpu[-1])
-    value = median(rates)
-    add("zero_loss_spans_per_s", value, "spans/s", ">= 1.5e6 and ratio >= 12", value >= 1.5e6 and median(ratios) >= 12,
-        peer_rate, median(ratios), f"sink on the same {os.cpu_count()} cores; lowest round {min(rates):.4g}")
     add("client_cpu_s_per_M_saturated", median(ours_cpu), "s/M", "ratio >= 12", median(cpu_ratios) >= 12,
-        median(peer_cpu), median(cpu_ratios), "per received span")
+        median(peer_cpu), median(cpu_ratios), "per received span, flat out with all that went through the journal; "
+        f"received {median(flat):.3g} spans/s until the journal was empty again")
 
 
 def cpu_at_100k():
@@ -251,9 +267,14 @@ def outage():
         while sink.spans() == 0 and process.poll() is None:
             time.sleep(0.01)
         first = time.monotonic()  # the breaker has tried again
+        arrived, last = 0, first  # the drain ends when the last span arrives, not with the process
+        while process.poll() is None:
+            if (spans := sink.spans()) != arrived:
+                arrived, last = spans, time.monotonic()
+            time.sleep(0.01)
         out, _ = process.communicate(timeout=300)
         result = json.loads(out.splitlines()[-1])
-        taken = time.monotonic() - first
+        taken = last - first
         report = sink.report()["signals"]["traces"]
         shutil.rmtree(state, ignore_errors=True)
     lost = result["made"] - report["unique"]
@@ -263,7 +284,8 @@ def outage():
     add("outage_caller_p99_ns", result["caller_p99_ns"], "ns", "<= 2x normal", ratio <= 2,
         note=f"normal {normal['caller_p99_ns']} ns, {ratio:.2f}x")
     drain = result["made"] / max(0.001, taken)
-    add("drain_spans_per_s", drain, "spans/s", ">= 3e5", drain >= 3e5, note=f"{taken:.1f} s, begun {first - returned:.1f} s after the Collector's return")
+    add("drain_spans_per_s", drain, "spans/s", ">= 3e5", drain >= 3e5, note=f"{taken:.1f} s from the first span to the last, "
+        f"begun {first - returned:.1f} s after the Collector's return")
 
 
 def idle():
@@ -295,7 +317,7 @@ def freshness():
 
 
 MEASUREMENTS = {"caller_ns": caller_cost, "caller_instructions": caller_instructions, "caller_mallocs": caller_mallocs,
-                "throughput": throughput, "cpu_100k": cpu_at_100k, "outage": outage, "idle": idle,
+                "throughput": throughput, "saturated": saturated, "cpu_100k": cpu_at_100k, "outage": outage, "idle": idle,
                 "freshness": freshness}
 
 

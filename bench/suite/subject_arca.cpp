@@ -18,8 +18,8 @@ int main(int count, char** words) {
   config.otlp.endpoint = "http://" + arguments.endpoint;
   if (!arguments.state_directory.empty()) config.state_directory = arguments.state_directory;
   config.self_metrics = false;
-  // At full speed the sink is slower than the caller. Like a blocking queue, the caller then waits; without
-  // this, what the sink cannot take would go through the disk.
+  // At full speed the sink is slower than the caller: what it cannot take goes through the journal. Should that get
+  // full too, the caller waits, and nothing is refused.
   if (arguments.plan.mode == "max") {
     config.when_full = "block";
     config.block_timeout = std::chrono::seconds(10);

@@ -175,7 +175,7 @@ struct Settings {
   double high_water = 0.0;
   std::chrono::milliseconds schedule_delay{1'000};
   std::chrono::milliseconds shutdown_timeout{5'000};
-  std::uint32_t requests_in_flight = 4;
+  std::uint32_t requests_in_flight = 8;
   bool recovery = true;
   std::uint64_t recovery_bytes_per_second = 0;
   std::chrono::milliseconds recovery_scan_interval{0};

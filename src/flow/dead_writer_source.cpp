@@ -74,6 +74,11 @@ void DeadWriterSource::release(const model::ChunkId& id, base::SteadyTime not_be
   forget(id);
 }
 
+void DeadWriterSource::forget_release_times() {
+  writer_.journal().forget_release_times();
+  if (writer_.pool() != nullptr) writer_.pool()->forget_release_times();
+}
+
 base::SteadyTime DeadWriterSource::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   const base::SteadyTime journal = writer_.journal().next_claim_at(signals, now);
   if (writer_.journal_holds(model::Signal::metrics)) signals.erase(model::Signal::metrics);  // as claim() does it

@@ -14,6 +14,13 @@ namespace {
 // spin.
 constexpr base::Duration readiness_poll = std::chrono::milliseconds(20);
 
+// How often a sink is asked again whose window others have filled: their acks don't wake us.
+constexpr base::Duration window_poll = std::chrono::milliseconds(5);
+
+// What the sink takes after so many failures in a row, and nothing else for so long, ends an outage.
+constexpr std::uint32_t outage_failure_count_min = 2;
+constexpr base::Duration outage_time_min = std::chrono::seconds(1);
+
 }  // namespace
 
 // Where acks arrive from any thread. Shared with the callbacks, so that a late ack finds it alive.
@@ -126,6 +133,7 @@ void Dispatcher::handle(model::Ack ack, std::uint64_t submission, base::SteadyTi
     ++counters_.ignored_ack_count;
     return;
   }
+  note_end_of_outage(ack, now);
   if (model::is_settled(ack.verdict)) {
     unsettled_.push_back({.flight = found->second, .ack = std::move(ack), .retry_at = now});
   } else {
@@ -133,6 +141,22 @@ void Dispatcher::handle(model::Ack ack, std::uint64_t submission, base::SteadyTi
     if (found->second.chunk.signal == model::Signal::metrics) --metric_count_;
   }
   flights_.erase(found);
+}
+
+// The chunks that an outage was tried with wait out their backoff, alone and for nothing, when it is over. They go at
+// once then, unless a server named the wait. Not oftener than once in outage_time_min, so that what fails again and
+// again between others that succeed keeps its backoff.
+void Dispatcher::note_end_of_outage(const model::Ack& ack, base::SteadyTime now) {
+  if (ack.verdict == model::Verdict::parked) return;
+  if (!model::is_settled(ack.verdict)) {
+    ++failure_count_;
+    if (ack.retry_after) named_wait_until_ = std::max(named_wait_until_, now + *ack.retry_after);
+    return;
+  }
+  const bool was_outage = failure_count_ >= outage_failure_count_min && now - last_taken_at_ >= outage_time_min;
+  if (was_outage && now >= named_wait_until_) source_.forget_release_times();
+  failure_count_ = 0;
+  last_taken_at_ = now;
 }
 
 void Dispatcher::release(const Flight& flight, const model::Ack& ack, base::SteadyTime now) {
@@ -203,7 +227,7 @@ base::SteadyTime Dispatcher::fill_window(base::SteadyTime now) {
     if (const base::SteadyTime held = held_back_until(now); held > now) {
       return std::max(held, source_.next_claim_at(options_.signals, now));  // an empty source costs no wake-ups
     }
-    base::SteadyTime ask_again_at = base::never;
+    AskAgain ask_again_at;
     const model::SignalSet ready = ready_signals(now, ask_again_at);
     if (!ready.empty() && claim_one(ready, now)) continue;
     if (claim_again_at_ > now) return claim_again_at_;
@@ -226,7 +250,8 @@ base::SteadyTime Dispatcher::held_back_until(base::SteadyTime now) {
   return now;
 }
 
-model::SignalSet Dispatcher::ready_signals(base::SteadyTime now, base::SteadyTime& ask_again_at) {
+model::SignalSet Dispatcher::ready_signals(base::SteadyTime now, AskAgain& ask_again_at) {
+  ask_again_at.fill(base::never);
   model::SignalSet ready;
   for (const model::Signal signal : model::all_signals) {
     if (!options_.signals.contains(signal)) continue;
@@ -236,7 +261,11 @@ model::SignalSet Dispatcher::ready_signals(base::SteadyTime now, base::SteadyTim
     if (readiness.ready) {
       ready.insert(signal);
     } else {
-      ask_again_at = std::min(ask_again_at, std::max(readiness.ask_again_at, now + readiness_poll));
+      base::SteadyTime again = std::max(readiness.ask_again_at, now + readiness_poll);
+      const bool own_ack_comes = std::any_of(flights_.begin(), flights_.end(),
+                                             [&](const auto& each) { return each.second.chunk.signal == signal; });
+      if (readiness.ask_again_at == base::never && !own_ack_comes) again = now + window_poll;
+      ask_again_at[model::index_of(signal)] = again;
     }
   }
   return ready;
@@ -280,20 +309,19 @@ void Dispatcher::submit(model::Claim claim, base::SteadyTime now) {
                [inbox = inbox_, submission](model::Ack ack) { inbox->put(std::move(ack), submission); });
 }
 
-base::SteadyTime Dispatcher::next_claim_at(base::SteadyTime now, model::SignalSet ready,
-                                           base::SteadyTime ask_again_at) {
+base::SteadyTime Dispatcher::next_claim_at(base::SteadyTime now, model::SignalSet ready, const AskAgain& ask_again_at) {
   base::SteadyTime next = base::never;
   if (!ready.empty()) {
     next = source_.next_claim_at(ready, now);
     if (next <= now) next = now + readiness_poll;  // it had none for us just now
   }
-  // Whether the others are ready matters only when there is something of theirs.
-  model::SignalSet blocked = options_.signals;
+  // Whether another signal is ready matters only when there is something of it.
   for (const model::Signal signal : model::all_signals) {
-    if (ready.contains(signal)) blocked.erase(signal);
+    const base::SteadyTime again = ask_again_at[model::index_of(signal)];
+    if (again < next)
+      next = std::min(next, std::max(again, source_.next_claim_at(model::SignalSet::only(signal), now)));
   }
-  if (blocked.empty() || ask_again_at == base::never) return next;
-  return std::min(next, std::max(ask_again_at, source_.next_claim_at(blocked, now)));
+  return next;
 }
 
 DispatcherCounters& DispatcherCounters::operator+=(const DispatcherCounters& other) noexcept {

@@ -132,15 +132,17 @@ class Dispatcher {
   void take_acks(base::SteadyTime now);
   void handle(model::Ack ack, std::uint64_t submission, base::SteadyTime now);
   void release(const Flight& flight, const model::Ack& ack, base::SteadyTime now);
+  void note_end_of_outage(const model::Ack& ack, base::SteadyTime now);
   base::SteadyTime settle_due(base::SteadyTime now);
   Result<void> settle(Unsettled& unsettled);
   void count(const Flight& flight, const model::Ack& ack);
   base::SteadyTime fill_window(base::SteadyTime now);
   base::SteadyTime held_back_until(base::SteadyTime now);
-  model::SignalSet ready_signals(base::SteadyTime now, base::SteadyTime& ask_again_at);
+  using AskAgain = std::array<base::SteadyTime, model::signal_count>;  // when to ask about a signal that is not ready
+  model::SignalSet ready_signals(base::SteadyTime now, AskAgain& ask_again_at);
   bool claim_one(model::SignalSet signals, base::SteadyTime now);
   void submit(model::Claim claim, base::SteadyTime now);
-  base::SteadyTime next_claim_at(base::SteadyTime now, model::SignalSet ready, base::SteadyTime ask_again_at);
+  base::SteadyTime next_claim_at(base::SteadyTime now, model::SignalSet ready, const AskAgain& ask_again_at);
   base::SteadyTime drain_turn(const Drain& drain, base::SteadyTime wake, base::SteadyTime now);
   void end_drain(base::SteadyTime now);
   [[nodiscard]] std::size_t held_count() const noexcept { return flights_.size() + unsettled_.size(); }
@@ -162,7 +164,10 @@ class Dispatcher {
   std::uint32_t restart_failure_count_ = 0;
   base::SteadyTime claim_again_at_{};  // after a failed claim or a restart
   std::optional<base::SteadyTime> yielding_since_;
-  bool giving_back_ = false;  // a drain is past its deadline
+  std::uint32_t failure_count_ = 0;      // attempts in a row that the sink did not take
+  base::SteadyTime last_taken_at_{};     // when it took the last one
+  base::SteadyTime named_wait_until_{};  // the longest wait that an answer has named
+  bool giving_back_ = false;             // a drain is past its deadline
 
   mutable std::mutex mutex_;
   DispatcherCounters counters_;  // these protected by mutex_

@@ -77,8 +77,9 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
   bool may_take(std::size_t route, model::Signal signal) const {
     if (route == collector_route) return true;
     const OverflowTier& tier = tiers[route - 1];
-    if (tier.when == ParkWhen::outage && !routes[collector_route].sink->is_closed(signal)) return true;
-    return options.pressure && options.pressure() >= options.high_water_mark;
+    const bool is_outage = !routes[collector_route].sink->is_closed(signal);
+    if (tier.when == ParkWhen::outage && is_outage) return true;
+    return options.pressure && options.pressure() >= (is_outage ? options.high_water_mark : options.busy_mark);
   }
 
   void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) noexcept {

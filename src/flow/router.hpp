@@ -15,7 +15,7 @@ namespace arca::flow {
 
 enum class ParkWhen : std::uint8_t {
   outage,    // as soon as the Collector's breaker for the signal is not closed, and under pressure
-  pressure,  // only while the pressure is at or above the high-water mark
+  pressure,  // only while the pressure is at or above the mark that holds now
 };
 
 // One overflow tier. The sink outlives the router; the callbacks are thread-safe and must not call the router.
@@ -28,7 +28,10 @@ struct OverflowTier {
 
 struct RouterOptions {
   std::uint32_t collector_in_flight_max = 4;
-  double high_water_mark = 0.5;
+  double high_water_mark = 0.5;  // from here on chunks are parked that an open breaker keeps from the Collector
+  // From here on chunks are also parked although the Collector takes others as fast as it can. Above the high-water
+  // mark: parking takes time from delivering, and what is parked must be sent later all the same.
+  double busy_mark = 0.75;
   std::function<double()> pressure;  // 0 to 1: how full the pool is; empty: no pressure, ever
 };
 

@@ -73,6 +73,10 @@ void ChunkQueue::release(ChunkEntry& entry, base::SteadyTime not_before) {
   --claimed_count_;
 }
 
+void ChunkQueue::forget_release_times() noexcept {
+  for (Release& release : released_) release.not_before = base::SteadyTime::min();
+}
+
 void ChunkQueue::settle(ChunkEntry& entry) {
   ARCA_CHECK(entry.state != ChunkState::settled);
   forget_release(position_of(entry));

@@ -50,6 +50,7 @@ class ChunkQueue {
   void prepare_claim() { released_.reserve(released_.size() + claimed_count_ + 1); }
   void claim(ChunkEntry& entry) noexcept;
   void release(ChunkEntry& entry, base::SteadyTime not_before);
+  void forget_release_times() noexcept;
   void settle(ChunkEntry& entry);
   // When claimable() finds something without any other call; base::never if only an event can help.
   [[nodiscard]] base::SteadyTime next_claim_at(base::SteadyTime now) noexcept;

@@ -268,6 +268,11 @@ void Journal::State::release(const model::ChunkId& id, base::SteadyTime not_befo
   wake();
 }
 
+void Journal::State::forget_release_times() {
+  const std::scoped_lock lock(mutex_);
+  for (ChunkQueue& queue : queues_) queue.forget_release_times();
+}
+
 base::SteadyTime Journal::State::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   const std::scoped_lock lock(mutex_);
   base::SteadyTime earliest = base::never;
@@ -369,6 +374,9 @@ Result<std::optional<model::Claim>> Journal::claim(model::SignalSet signals, bas
 Result<void> Journal::settle(const model::Ack& ack) { return state_->is_ours() ? state_->settle(ack) : not_ours(); }
 void Journal::release(const model::ChunkId& id, base::SteadyTime not_before) {
   if (state_->is_ours()) state_->release(id, not_before);
+}
+void Journal::forget_release_times() {
+  if (state_->is_ours()) state_->forget_release_times();
 }
 base::SteadyTime Journal::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   return state_->is_ours() ? state_->next_claim_at(signals, now) : base::never;

@@ -59,6 +59,7 @@ class Journal final : public model::ChunkSource {
   Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now) override;
   Result<void> settle(const model::Ack& ack) override;
   void release(const model::ChunkId& id, base::SteadyTime not_before) override;
+  void forget_release_times() override;
   [[nodiscard]] base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now) override;
   void set_waker(std::function<void()> waker) override;
   [[nodiscard]] model::Backlog backlog() const override;

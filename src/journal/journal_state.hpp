@@ -32,6 +32,7 @@ class Journal::State final : private os::ForkSubscriber {
   Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now);
   Result<void> settle(const model::Ack& ack);
   void release(const model::ChunkId& id, base::SteadyTime not_before);
+  void forget_release_times();
   base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now);
   void set_waker(std::function<void()> waker);
   model::Backlog backlog();

@@ -110,6 +110,7 @@ Result<std::optional<model::Claim>> Pool::claim(model::SignalSet signals, base::
 }
 Result<void> Pool::settle(const model::Ack& ack) { return state_->settle(ack); }
 void Pool::release(const model::ChunkId& id, base::SteadyTime not_before) { state_->release(id, not_before); }
+void Pool::forget_release_times() { state_->forget_release_times(); }
 base::SteadyTime Pool::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   return state_->next_claim_at(signals, now);
 }

@@ -364,6 +364,13 @@ void Pool::State::release(const model::ChunkId& id, base::SteadyTime not_before)
   wake();  // not always the one who claims gives it back: the spiller does, too
 }
 
+void Pool::State::forget_release_times() {
+  const std::lock_guard guard(drain_mutex_);
+  for (auto& groups : groups_) {
+    for (auto& [sequence, group] : groups) group.not_before = base::SteadyTime::min();
+  }
+}
+
 base::SteadyTime Pool::State::next_claim_at(model::SignalSet signals, base::SteadyTime now) {
   const std::lock_guard guard(drain_mutex_);
   base::SteadyTime next = adopted_ ? base::never : next_scrape_;

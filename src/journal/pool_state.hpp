@@ -107,6 +107,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   Result<std::optional<model::Claim>> claim(model::SignalSet signals, base::SteadyTime now);
   Result<void> settle(const model::Ack& ack);
   void release(const model::ChunkId& id, base::SteadyTime not_before);
+  void forget_release_times();
   base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now);
   std::uint64_t seal_all();
   model::Backlog backlog() const;

@@ -39,6 +39,8 @@ class ChunkSource {
   virtual Result<void> settle(const Ack& ack) = 0;
   // Gives a claimed chunk back: it can be claimed again from `not_before` on.
   virtual void release(const ChunkId& id, base::SteadyTime not_before) = 0;
+  // What was given back may be claimed at once, whatever its release time: the reason for waiting is over.
+  virtual void forget_release_times() = 0;
   // When claim() with these signals is worth calling again without any new event; base::never if only an event can
   // help.
   [[nodiscard]] virtual base::SteadyTime next_claim_at(SignalSet signals, base::SteadyTime now) = 0;

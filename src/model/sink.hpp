@@ -12,7 +12,7 @@
 namespace arca::model {
 
 // Whether a sink takes another chunk of a signal now; if not, when to ask again (base::never: when the
-// next ack arrives).
+// next ack arrives; who waits for none himself asks now and then, because others may fill the sink's window).
 struct Readiness {
   bool ready = true;
   base::SteadyTime ask_again_at = base::never;

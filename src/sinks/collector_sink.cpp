@@ -13,6 +13,9 @@ namespace {
 
 using model::Verdict;
 
+// A signal that goes to no Collector in this process goes to none in a second either.
+constexpr base::Duration no_transport_poll = std::chrono::seconds(5);
+
 std::array<ReadAnswer, model::signal_count> readers_of(CollectorSinkOptions& options) {
   std::array<ReadAnswer, model::signal_count> readers;
   for (std::size_t i = 0; i < readers.size(); ++i) readers[i] = std::move(options.routes[i].read_answer);
@@ -57,9 +60,9 @@ std::uint32_t CollectorSink::window(model::Signal signal) const noexcept {
   return signal == model::Signal::metrics ? 1 : in_flight_max_;
 }
 
-model::Readiness CollectorSink::readiness(model::Signal signal, base::SteadyTime /*now*/) noexcept {
+model::Readiness CollectorSink::readiness(model::Signal signal, base::SteadyTime now) noexcept {
   const std::size_t index = model::index_of(signal);
-  if (transports_[index] == nullptr) return {false, base::never};
+  if (transports_[index] == nullptr) return {false, now + no_transport_poll};
   return {in_flight_[index].load(std::memory_order_relaxed) < window(signal), base::never};
 }
 

@@ -127,6 +127,7 @@ Result<void> Pipeline::make_lanes() {
       std::make_unique<flow::Router>(*guarded_collector, clock, std::vector{tier},
                                      flow::RouterOptions{.collector_in_flight_max = settings.requests_in_flight,
                                                          .high_water_mark = settings.high_water,
+                                                         .busy_mark = (1 + settings.high_water) / 2,
                                                          .pressure = [&filling = *pool] { return filling.fill(); }});
 
   // The live lane: from the pool through the router.

@@ -139,7 +139,7 @@ Result<void> set_keeping(const Config& from, const os::Environment& environment,
   to.block_timeout = from.block_timeout.value_or(milliseconds(1000));
   to.high_water = from.high_water.value_or(0.5);
   to.shutdown_timeout = from.shutdown_timeout.value_or(to.shutdown_timeout);
-  to.requests_in_flight = static_cast<std::uint32_t>(from.requests_in_flight.value_or(4));
+  to.requests_in_flight = static_cast<std::uint32_t>(from.requests_in_flight.value_or(8));
   to.recovery = from.recovery.enabled.value_or(true);
   to.recovery_bytes_per_second = from.recovery.bytes_per_second.value_or(200ULL << 20U);
   to.recovery_scan_interval = from.recovery.scan_interval.value_or(milliseconds(5'000));

@@ -194,11 +194,12 @@ void add_keeping(Rows& rows) {
       "With ARCA_WHEN_FULL=block: how long a caller waits before its record is refused.",
       [](Config& c) { return &c.block_timeout; });
   add(rows, group, "ARCA_HIGH_WATER", "high_water", Kind::ratio, "0.5", "", {},
-      "Share of the pool, above 0 and at most 1, from which on chunks are moved to the journal.",
+      "Share of the pool, above 0 and at most 1, from which on chunks are moved to the journal; while the Collector "
+      "takes what it can, from halfway between this and 1.",
       [](Config& c) { return &c.high_water; });
   add(rows, group, "ARCA_SCHEDULE_DELAY", "schedule_delay", Kind::duration, "1s", "", {1, 3'600'000},
       "Age at which records of a chunk that is not full are sent.", [](Config& c) { return &c.schedule_delay; });
-  add(rows, group, "ARCA_REQUESTS_IN_FLIGHT", "requests_in_flight", Kind::count, "4", "", {1, 64},
+  add(rows, group, "ARCA_REQUESTS_IN_FLIGHT", "requests_in_flight", Kind::count, "8", "", {1, 64},
       "Requests to the Collector at the same time.", [](Config& c) { return &c.requests_in_flight; });
   add(rows, group, "ARCA_SHUTDOWN_TIMEOUT", "shutdown_timeout", Kind::duration, "5s", "", {1, 3'600'000},
       "How long the owner's destructor tries to deliver; what is left is kept and sent by the next start.",

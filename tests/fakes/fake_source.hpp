@@ -76,6 +76,11 @@ class FakeSource final : public model::ChunkSource {
     found->second.not_before = not_before;
   }
 
+  void forget_release_times() override {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, entry] : entries_) entry.not_before = base::SteadyTime::min();
+  }
+
   base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now) override {
     const std::lock_guard lock(mutex_);
     ++next_claim_at_count_;

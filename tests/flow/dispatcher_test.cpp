@@ -171,6 +171,7 @@ class ForgetfulSource final : public model::ChunkSource {
     return failure(ErrorCode::io, "settled, but not written");
   }
   void release(const model::ChunkId& id, base::SteadyTime not_before) override { source_.release(id, not_before); }
+  void forget_release_times() override { source_.forget_release_times(); }
   base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now) override {
     return source_.next_claim_at(signals, now);
   }
@@ -240,8 +241,6 @@ TEST_F(DispatcherTest, a_sink_that_is_not_ready_is_asked_when_it_said_and_not_be
   Dispatcher dispatcher(source, sink, clock, options());
   EXPECT_EQ(settle_down(dispatcher), now() + 10s);
   EXPECT_EQ(source.claimed_count(), 0U);
-  sink.set_readiness({.ready = false, .ask_again_at = base::never});
-  EXPECT_EQ(settle_down(dispatcher), base::never);
   sink.set_readiness({});
   settle_down(dispatcher);
   EXPECT_EQ(sink.pending_count(), 1U);
@@ -300,6 +299,64 @@ TEST_F(DispatcherTest, while_one_signal_waits_for_its_answer_nobody_is_woken_for
   EXPECT_EQ(live(dispatcher, 1h), 0);
 }
 
+TEST_F(DispatcherTest, a_sink_whose_window_others_fill_is_asked_again_soon) {
+  sink.set_readiness({false, base::never});  // the acks that will change that go to another dispatcher
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  EXPECT_LE(settle_down(dispatcher), now() + 5ms);
+  sink.set_readiness({});
+  sink.answer_at_once(Verdict::delivered);
+  live(dispatcher, 5ms);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 1U);
+  sink.set_readiness({false, base::never});
+  EXPECT_EQ(live(dispatcher, 1h), 0);  // with nothing to send it does not matter
+}
+
+TEST_F(DispatcherTest, after_an_outage_the_chunks_it_was_tried_with_go_at_once) {
+  sink.answer_at_once(Verdict::unknown);
+  put(1, 1);
+  Dispatcher dispatcher(source, sink, clock, options());
+  live(dispatcher, 1min);
+  const base::SteadyTime waits_until = settle_down(dispatcher);
+  ASSERT_GT(waits_until, now() + 1s);
+  sink.answer_at_once(Verdict::delivered);
+  put(2, 2);
+  settle_down(dispatcher);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 2U);
+}
+
+TEST_F(DispatcherTest, after_an_outage_a_wait_that_the_server_named_is_kept_all_the_same) {
+  put(1, 3);
+  Dispatcher dispatcher(source, sink, clock, options());
+  settle_down(dispatcher);
+  model::Ack throttled = FakeSink::make(sink.pending_id(0), Verdict::retry);
+  throttled.retry_after = 17s;
+  sink.ack(0, throttled);
+  sink.ack(0, Verdict::unknown);
+  settle_down(dispatcher);
+  clock.advance(2s);
+  sink.ack_all(Verdict::delivered);
+  sink.answer_at_once(Verdict::delivered);
+  live(dispatcher, 14s);
+  EXPECT_FALSE(source.settlement(1));
+  live(dispatcher, 2s);
+  EXPECT_TRUE(source.settlement(1));
+}
+
+TEST_F(DispatcherTest, chunks_that_fail_between_others_that_succeed_keep_their_backoff) {
+  sink.answer_by([](const model::Chunk& chunk) {
+    return FakeSink::make(chunk.id, chunk.id.sequence <= 2 ? Verdict::unknown : Verdict::delivered);
+  });
+  put(1, 2);
+  Dispatcher dispatcher(source, sink, clock, options());
+  for (std::uint64_t sequence = 3; sequence < 6003; ++sequence) {  // a minute
+    put(sequence, sequence);
+    live(dispatcher, 10ms);
+  }
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 6000U);
+  EXPECT_LE(sink.submitted().size() - 6000, 2U * 20U);
+}
+
 // A source that breaks its contract: it gives the same chunk again and again.
 class StutteringSource final : public model::ChunkSource {
  public:
@@ -308,6 +365,7 @@ class StutteringSource final : public model::ChunkSource {
   }
   Result<void> settle(const model::Ack&) override { return {}; }
   void release(const model::ChunkId&, base::SteadyTime) override { ++release_count; }
+  void forget_release_times() override {}
   base::SteadyTime next_claim_at(model::SignalSet, base::SteadyTime at) override { return at; }
   void set_waker(std::function<void()>) override {}
   model::Backlog backlog() const override { return {}; }

@@ -131,6 +131,16 @@ TEST_F(RouterTest, sustained_overload_keeps_the_collector_busy_and_parks_the_res
   EXPECT_EQ(source.settled_count(Verdict::parked), 46U);
 }
 
+TEST_F(RouterTest, between_the_marks_a_collector_that_takes_what_it_can_is_waited_for) {
+  build({disk_tier()});
+  collector.answer_later();
+  pressure = 0.6;
+  put(1, 50);
+  settle_down(*dispatcher);
+  EXPECT_EQ(collector.pending_count(), 4U);
+  EXPECT_EQ(source.settled_count(Verdict::parked), 0U);
+}
+
 TEST_F(RouterTest, without_pressure_what_exceeds_the_window_waits) {
   build({disk_tier()});
   collector.answer_later();
