@@ -311,6 +311,15 @@ model::Totals Journal::State::totals() {
   return totals_;
 }
 
+model::Account Journal::State::account() {
+  const std::scoped_lock lock(mutex_);
+  model::Account account{.totals = totals_, .items = {}};
+  for (const model::Signal signal : model::all_signals) {
+    account.items[model::index_of(signal)] = queue(signal).item_count();
+  }
+  return account;
+}
+
 JournalDamage Journal::State::damage() {
   const std::scoped_lock lock(mutex_);
   return damage_;
@@ -386,6 +395,7 @@ void Journal::set_waker(std::function<void()> waker) {
 }
 model::Backlog Journal::backlog() const { return state_->is_ours() ? state_->backlog() : model::Backlog(); }
 model::Totals Journal::totals() const { return state_->is_ours() ? state_->totals() : model::Totals(); }
+model::Account Journal::account() const { return state_->is_ours() ? state_->account() : model::Account(); }
 JournalDamage Journal::damage() const { return state_->is_ours() ? state_->damage() : JournalDamage(); }
 std::uint64_t Journal::size() const { return state_->is_ours() ? state_->size() : 0; }
 std::uint64_t Journal::size_max() const { return state_->options().size_max; }

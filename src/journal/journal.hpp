@@ -67,6 +67,7 @@ class Journal final : public model::ChunkSource {
   // Totals over the journal's whole life, also over segments already removed. `journaled` counts what was
   // appended, the others how it was settled; accepted and refused stay 0.
   [[nodiscard]] model::Totals totals() const;
+  [[nodiscard]] model::Account account() const;  // totals, and the items that are here, of one moment
   [[nodiscard]] JournalDamage damage() const;
   [[nodiscard]] std::uint64_t size() const;  // bytes of all segments
   [[nodiscard]] std::uint64_t size_max() const;

@@ -37,6 +37,7 @@ class Journal::State final : private os::ForkSubscriber {
   void set_waker(std::function<void()> waker);
   model::Backlog backlog();
   model::Totals totals();
+  model::Account account();
   JournalDamage damage();
   std::uint64_t size();
   bool has_room_for(std::uint64_t payload_bytes);

@@ -120,6 +120,7 @@ std::uint64_t Pool::lowest_unsettled() const { return state_->lowest_unsettled()
 bool Pool::empty() const { return state_->empty(); }
 model::Totals Pool::totals() const { return state_->totals(); }
 std::array<std::uint64_t, model::signal_count> Pool::in_memory() const { return state_->in_memory(); }
+model::Account Pool::account() const { return state_->account(); }
 std::uint64_t Pool::take_sequence() noexcept { return state_->take_sequence(); }
 model::WriterId Pool::writer() const noexcept { return state_->options_.writer; }
 const std::string& Pool::path() const noexcept { return state_->options_.path; }

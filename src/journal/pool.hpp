@@ -89,6 +89,8 @@ class Pool final : public model::ChunkSource {
   // --- the law --------------------------------------------------------------------------------
   [[nodiscard]] model::Totals totals() const;                                      // as in the mapping, consistent
   [[nodiscard]] std::array<std::uint64_t, model::signal_count> in_memory() const;  // committed, not settled
+  // Both of one moment, though threads append: each chunk is looked at once.
+  [[nodiscard]] model::Account account() const;
   // Counts records that went past the pool: refused by policy, or accepted straight into the journal.
   void count_refused(model::Signal signal, std::uint64_t item_count) noexcept;
   void count_direct(model::Signal signal, std::uint64_t item_count) noexcept;

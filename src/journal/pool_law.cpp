@@ -32,11 +32,8 @@ bool Pool::State::empty() const {
   return true;
 }
 
-// Committed items of a chunk that have no verdict yet. Requires drain_mutex_.
-std::uint64_t Pool::State::unsettled_items(std::uint32_t chunk) const {
-  const layout::ChunkEntry& entry = mapping_->entry(chunk);
-  if (entry.state.load(std::memory_order_acquire) == ChunkState::free) return 0;
-  const auto committed = Committed::unpack(entry.committed.load(std::memory_order_acquire));
+// Committed items of a chunk in use that have no verdict yet. Requires drain_mutex_.
+std::uint64_t Pool::State::unsettled_items(const layout::ChunkEntry& entry, Committed committed) noexcept {
   std::uint64_t items = committed.items - entry.sealed_items;
   for (const layout::Range& range : entry.ranges) {
     if (range.state.load(std::memory_order_relaxed) == RangeState::sealed) items += range.item_end - range.item_begin;
@@ -44,35 +41,31 @@ std::uint64_t Pool::State::unsettled_items(std::uint32_t chunk) const {
   return items;
 }
 
-std::array<std::uint64_t, model::signal_count> Pool::State::in_memory() const {
-  const std::lock_guard guard(drain_mutex_);
-  std::array<std::uint64_t, model::signal_count> items{};
-  for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
-    // First whether it is in use: until then an appending thread may be writing its signal.
-    if (mapping_->entry(chunk).state.load(std::memory_order_acquire) == ChunkState::free) continue;
-    const std::uint32_t signal = mapping_->entry(chunk).signal;
-    if (signal < model::signal_count) items[signal] += unsettled_items(chunk);
-  }
-  return items;
-}
+std::array<std::uint64_t, model::signal_count> Pool::State::in_memory() const { return account().items; }
+model::Totals Pool::State::totals() const { return account().totals; }
 
-model::Totals Pool::State::totals() const {
+// Threads append meanwhile: what is read of a chunk must come from a single look at its committed word, or what is
+// accepted and what is held would differ.
+model::Account Pool::State::account() const {
   const std::lock_guard guard(drain_mutex_);
   const layout::Header& header = mapping_->header();
-  model::Totals totals = totals_.current().totals;
+  model::Account account{.totals = totals_.current().totals, .items = {}};
   for (std::uint32_t chunk = 0; chunk < chunk_count(); ++chunk) {
     const layout::ChunkEntry& entry = mapping_->entry(chunk);
+    // First whether it is in use: until then an appending thread may be writing its signal.
     if (entry.state.load(std::memory_order_acquire) == ChunkState::free || entry.signal >= model::signal_count)
       continue;
-    totals[entry.signal].accepted += Committed::unpack(entry.committed.load(std::memory_order_acquire)).items;
+    const auto committed = Committed::unpack(entry.committed.load(std::memory_order_acquire));
+    account.totals[entry.signal].accepted += committed.items;
+    account.items[entry.signal] += unsettled_items(entry, committed);
   }
   for (std::size_t i = 0; i < model::signal_count; ++i) {
     const std::uint64_t direct = header.direct[i].load(std::memory_order_relaxed);
-    totals[i].accepted += direct;
-    totals[i].journaled += direct;
-    totals[i].refused += header.refused[i].load(std::memory_order_relaxed);
+    account.totals[i].accepted += direct;
+    account.totals[i].journaled += direct;
+    account.totals[i].refused += header.refused[i].load(std::memory_order_relaxed);
   }
-  return totals;
+  return account;
 }
 
 model::Backlog Pool::State::backlog() const {

@@ -115,6 +115,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   bool empty() const;
   model::Totals totals() const;
   std::array<std::uint64_t, model::signal_count> in_memory() const;
+  model::Account account() const;
 
   // pool_adopt.cpp
   Result<void> take_over();
@@ -166,7 +167,7 @@ class Pool::State final : public std::enable_shared_from_this<Pool::State>, publ
   Result<void> keep_aside(const std::string& name, base::Bytes bytes) const;
   bool adopt_ranges(std::uint32_t chunk, layout::Committed committed);
   [[nodiscard]] std::uint32_t chunk_count() const noexcept { return mapping_->geometry().chunk_count(); }
-  [[nodiscard]] std::uint64_t unsettled_items(std::uint32_t chunk) const;
+  static std::uint64_t unsettled_items(const layout::ChunkEntry& entry, layout::Committed committed) noexcept;
 
   const PoolOptions options_;
   os::Clock& clock_;

@@ -34,4 +34,10 @@ struct SignalTotals {
 
 using Totals = std::array<SignalTotals, signal_count>;
 
+// What a store has counted and the items that it holds, both of the same moment.
+struct Account {
+  Totals totals{};
+  std::array<std::uint64_t, signal_count> items{};
+};
+
 }  // namespace arca::model

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
+#include <initializer_list>
 
 #include "otlp/utf8.hpp"
 #include "telemetry/pipeline.hpp"
@@ -65,58 +66,39 @@ std::string to_json(const Status& status) {
 namespace telemetry {
 namespace {
 
-struct Snapshot {
-  model::Totals pool;
-  model::Totals journal;
-  std::array<std::uint64_t, model::signal_count> in_memory{};
-  std::array<std::uint64_t, model::signal_count> in_journal{};
-};
-
-bool same(const model::Totals& left, const model::Totals& right) noexcept {
-  return std::memcmp(&left, &right, sizeof left) == 0;
-}
-
-std::uint64_t settled(const model::SignalTotals& totals) noexcept {
-  return totals.delivered + totals.parked + totals.quarantined + totals.lost;
-}
-
-std::uint64_t difference(std::uint64_t from, std::uint64_t subtract) noexcept {
-  return from > subtract ? from - subtract : 0;
-}
-
-// Counts are taken one after another while records move. If nothing moved in between they are exact and independent
-// of each other, so the law is a test of them. Else what is in memory and journal follows from the totals.
-Snapshot take(const journal::Pool& pool, const journal::Journal& journal) {
-  Snapshot now;
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    now.journal = journal.totals();
-    now.pool = pool.totals();
-    now.in_memory = pool.in_memory();
-    now.in_journal = journal.backlog().item_count;
-    if (same(now.pool, pool.totals()) && same(now.journal, journal.totals())) return now;
+// Takes up to `items` off, from one counter after the other.
+void take_off(std::uint64_t items, std::initializer_list<std::uint64_t*> counters) noexcept {
+  for (std::uint64_t* const counter : counters) {
+    const std::uint64_t part = std::min(items, *counter);
+    *counter -= part;
+    items -= part;
   }
-  for (std::size_t i = 0; i < model::signal_count; ++i) {
-    const model::SignalTotals& of_pool = now.pool[i];
-    now.in_journal[i] = difference(of_pool.journaled, settled(now.journal[i]));
-    now.in_memory[i] = difference(of_pool.accepted, settled(of_pool) + of_pool.journaled);
-  }
-  return now;
 }
 
 }  // namespace
 
+// Each of the two accounts is of one moment, so the law is a test of them; between them chunks may be on their way.
+// The journal has a chunk before the pool has let go of it, so what the journal, looked at last, was ever given beyond
+// what the pool has ever noted stands in both: it counts where it was, however the journal has settled it since. The
+// other way round, what the pool gave away and the journal does not know, breaks the law, as it should.
 void read_law(const journal::Pool& pool, const journal::Journal& journal, Status& status) {
-  const Snapshot now = take(pool, journal);
+  const model::Account pool_account = pool.account();
+  const model::Account journal_account = journal.account();
   SignalStatus* const signals[] = {&status.traces, &status.metrics, &status.logs};
   for (std::size_t i = 0; i < model::signal_count; ++i) {
-    const model::SignalTotals& of_pool = now.pool[i];
-    const model::SignalTotals& of_journal = now.journal[i];
+    const model::SignalTotals& of_pool = pool_account.totals[i];
+    model::SignalTotals of_journal = journal_account.totals[i];
+    std::uint64_t in_journal = journal_account.items[i];
+    if (of_journal.journaled > of_pool.journaled) {
+      take_off(of_journal.journaled - of_pool.journaled,
+               {&in_journal, &of_journal.delivered, &of_journal.quarantined, &of_journal.parked, &of_journal.lost});
+    }
     *signals[i] = {.accepted = of_pool.accepted + of_pool.refused,
                    .delivered = of_pool.delivered + of_journal.delivered,
                    .parked = of_pool.parked + of_journal.parked,
                    .quarantined = of_pool.quarantined + of_journal.quarantined,
-                   .in_journal = now.in_journal[i],
-                   .in_memory = now.in_memory[i],
+                   .in_journal = in_journal,
+                   .in_memory = pool_account.items[i],
                    .refused = of_pool.refused,
                    .lost = of_pool.lost + of_journal.lost};
   }
