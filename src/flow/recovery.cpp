@@ -36,8 +36,9 @@ Recovery::Recovery(Writers& writers, model::ChunkSource* own_journal, model::Sin
       options_(std::move(options)),
       rate_limiter_(std::make_shared<RateLimiter>(options_.limits)) {
   if (own_journal_ != nullptr) {
-    own_ =
-        std::make_unique<Dispatcher>(*own_journal_, sink_, clock_, dispatcher_options("recovery of the own journal"));
+    DispatcherOptions own_options = dispatcher_options("recovery of the own journal");
+    own_options.progress = options_.progress;
+    own_ = std::make_unique<Dispatcher>(*own_journal_, sink_, clock_, std::move(own_options));
   }
 }
 

@@ -30,6 +30,7 @@ struct RecoveryOptions {
   BackoffOptions fault{.initial = std::chrono::milliseconds(100), .max = std::chrono::seconds(30)};
   std::function<bool()> yields = {};  // see DispatcherOptions
   std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
+  std::shared_ptr<Doorbell> progress = {};  // rung after each settled chunk of the own journal; empty: nobody's
   Random random = {};
   Report report = {};
 };

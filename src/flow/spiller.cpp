@@ -21,32 +21,9 @@ Spiller::Spiller(model::ChunkSource& pool, Append append, std::shared_ptr<Doorbe
       options_(std::move(options)) {}
 
 bool Spiller::make_room() noexcept {
-  try {
-    const std::uint64_t before = progress_->count();
-    const base::SteadyTime now = clock_.steady_now();
-    if (options_.policy == FullPolicy::refuse) {
-      const bool hopeless =
-          now.time_since_epoch().count() < hopeless_until_.load() && before == hopeless_progress_.load();
-      return !hopeless && try_once();
-    }
-    if (try_once()) return true;
-    bool made = false;
-    progress_->wait_until(
-        [&] {
-          made = progress_->count() != before || try_once();
-          return made;
-        },
-        now + options_.block_max);
-    return made;
-  } catch (const std::exception& broken) {
-    report(options_.report, Error(ErrorCode::internal, std::string("make room in the pool: ") + broken.what()));
-    return false;
-  }
-}
-
-bool Spiller::try_once() noexcept {
   const std::uint64_t progress = progress_->count();
   const base::SteadyTime now = clock_.steady_now();
+  if (now.time_since_epoch().count() < hopeless_until_.load() && progress == hopeless_progress_.load()) return false;
   try {
     const Result<std::optional<std::uint32_t>> spilled = spill_one(whatever_its_release_time, now);
     if (spilled) return spilled->has_value();

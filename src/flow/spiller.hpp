@@ -14,16 +14,9 @@
 
 namespace arca::flow {
 
-enum class FullPolicy : std::uint8_t {
-  refuse,  // the newest record is refused and counted; nobody ever waits for a peer
-  block,   // the appending thread waits for room, up to block_max
-};
-
 struct SpillerOptions {
-  FullPolicy policy = FullPolicy::refuse;
-  base::Duration block_max = std::chrono::seconds(1);
-  // After a failure, calls under `refuse` return at once for this long, unless something was settled: a pool that
-  // is full must not make each record try the disk.
+  // After a failure, calls return at once for this long, unless something was settled: a pool that is full must not
+  // make each record try the disk.
   base::Duration retry_interval = std::chrono::milliseconds(10);
   Report report = {};
 };
@@ -44,7 +37,7 @@ class Spiller {
   Spiller(model::ChunkSource& pool, Append append, std::shared_ptr<Doorbell> progress, os::Clock& clock,
           SpillerOptions options);
 
-  // For Pool::set_room_maker: whether room was made (by us, or by a delivery meanwhile).
+  // For Pool::set_room_maker: whether a chunk was moved. Waits for the disk, never for anything else.
   bool make_room() noexcept;
   // Moves everything that is not in flight, whatever its release time. Fails with the journal's error, chunks so far
   // stay moved.
@@ -55,7 +48,6 @@ class Spiller {
  private:
   // The items moved; nothing if there was nothing to move.
   Result<std::optional<std::uint32_t>> spill_one(base::SteadyTime claim_time, base::SteadyTime release_time);
-  bool try_once() noexcept;
 
   model::ChunkSource& pool_;
   Append append_;

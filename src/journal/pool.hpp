@@ -27,8 +27,6 @@ struct PoolOptions {
   base::Duration schedule_delay = std::chrono::seconds(1);  // open chunks are scraped at this age
   // Where bytes that cannot be read back are copied before they are counted as lost; empty: nowhere.
   std::string damaged_directory = {};
-  // After this time a room maker that waits is not called again for the same record. 0: a hundred calls.
-  base::Duration room_wait_max{};
 };
 
 enum class AppendStatus : std::uint8_t {
@@ -53,7 +51,7 @@ class Pool final : public model::ChunkSource {
   // --- hot path -------------------------------------------------------------------------------
   // Appends one framed record (see record_grammar.hpp) to the calling thread's open chunk. `item_count`
   // is 1 for spans and log records, the number of data points for a metric. Never throws, never waits
-  // for a peer or disk unless the room maker does.
+  // for a peer; for the disk only where the room maker does.
   AppendStatus append(model::Signal signal, model::ContextId context, base::Bytes record,
                       std::uint32_t item_count) noexcept;
 
@@ -63,7 +61,8 @@ class Pool final : public model::ChunkSource {
   [[nodiscard]] std::optional<model::ContextView> context(model::ContextId id) const;
 
   // Called on the appending thread when no chunk is free; returns whether it freed one (by moving the
-  // oldest sealed chunks to the journal, or by waiting up to a deadline).
+  // oldest sealed chunks to the journal). It is called up to a hundred times for a record, as others may take what it
+  // frees.
   void set_room_maker(std::function<bool()> room_maker);
   // Called, from any thread, when a chunk became free after an append found none. Must not call back.
   void set_freed_hook(std::function<void()> freed_hook);

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 
 #include "base/crash_point.hpp"
 #include "journal/pool_state.hpp"
@@ -13,6 +12,7 @@ namespace arca::journal {
 namespace {
 
 constexpr base::Duration grow_pause = std::chrono::milliseconds(100);
+constexpr int room_turns_max = 100;  // others may take each chunk that becomes free before we do
 
 // The last pool this thread appended to. Trivial, so that it can be read at any time of the thread's life.
 struct LaneCache {
@@ -147,9 +147,7 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
                                         std::uint32_t items) noexcept {
   const std::size_t need = record.size() + model::context_mark_size;
   if (need > layout::large_chunk_size) return AppendStatus::too_large;
-  base::SteadyTime wait_until{};
-  const int turns_max = options_.room_wait_max > base::Duration::zero() ? INT_MAX : 100;
-  for (int turn = 0; turn < turns_max; ++turn) {
+  for (int turn = 0; turn < room_turns_max; ++turn) {
     if (closed_.load(std::memory_order_acquire) || serial_.load(std::memory_order_relaxed) == 0) {
       return AppendStatus::closed;
     }
@@ -163,11 +161,6 @@ AppendStatus Pool::State::append_slowly(Lane& lane, model::Signal signal, model:
     }
     room_is_wanted_.store(true, std::memory_order_seq_cst);  // before the count is read again: one of us sees the other
     if (freed_count_.load(std::memory_order_seq_cst) != freed) continue;
-    // Others may take each chunk that becomes free before we do: then the room maker waits anew.
-    if (turn == 0) wait_until = clock_.steady_now() + options_.room_wait_max;
-    if (turn > 0 && options_.room_wait_max > base::Duration::zero() && clock_.steady_now() >= wait_until) {
-      return AppendStatus::no_room;
-    }
     try {
       std::function<bool()> make_room;
       {

@@ -44,7 +44,6 @@ Result<std::unique_ptr<journal::Pool>> make_pool(const Settings& settings, journ
   options.size_max = settings.pool_size;
   options.size_initial = std::min(options.size_initial, settings.pool_size);
   options.schedule_delay = settings.schedule_delay;
-  if (settings.when_full == WhenFull::block) options.room_wait_max = settings.block_timeout;
   // What tmpfs promises now, another process may take a moment later: then the pool goes to the disk.
   Result<std::unique_ptr<journal::Pool>> pool = failure(ErrorCode::internal, "no place");
   for (const std::string& preferred : {settings.pool_directory, directory.path()}) {
@@ -138,10 +137,8 @@ Result<void> Pipeline::make_lanes() {
   live_options.report = report;
   live = std::make_unique<flow::Dispatcher>(*pool, *router, clock, std::move(live_options));
 
-  // What happens when the pool is full: its oldest chunks go to the journal, or policy speaks.
+  // What happens when the pool is full: its oldest chunks go to the journal.
   flow::SpillerOptions spill;
-  spill.policy = settings.when_full == WhenFull::block ? flow::FullPolicy::block : flow::FullPolicy::refuse;
-  spill.block_max = settings.block_timeout;
   spill.report = report;
   spiller = std::make_unique<flow::Spiller>(*pool, append_to(*journal), live->progress(), clock, std::move(spill));
   pool->set_freed_hook([bell = live->progress()] { bell->ring(); });
@@ -152,6 +149,7 @@ Result<void> Pipeline::make_lanes() {
   recovery_options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
   recovery_options.scan_interval = settings.recovery_scan_interval;
   recovery_options.yields = [&filling = *pool, high = settings.high_water] { return filling.fill() >= high; };
+  recovery_options.progress = live->progress();  // what it delivers from the journal is room for who waits
   recovery_options.random = jitter();
   recovery_options.report = report;
   recovery_options.stop_grace = std::chrono::milliseconds(50);
@@ -173,7 +171,13 @@ Result<std::unique_ptr<Pipeline>> Pipeline::assemble(const Settings& settings, o
   if (const auto made = it.make_lanes(); !made) return tl::unexpected(made.error());
 
   // Who records hands over here.
-  it.intake_ = {.pool = it.pool.get(), .clock = &clock, .epoch = epoch, .append_direct = append_to(*it.journal)};
+  it.intake_ = {.pool = it.pool.get(),
+                .clock = &clock,
+                .epoch = epoch,
+                .append_direct = append_to(*it.journal),
+                .direct_size_max = it.journal->size_max(),
+                .block_max = settings.when_full == WhenFull::block ? settings.block_timeout : base::Duration(0),
+                .progress = it.live->progress()};
 
   // And the threads, last.
   auto live_thread = os::start_thread("arca-live", [&lane = *it.live](const std::stop_token& stop) { lane.run(stop); });

@@ -1,5 +1,6 @@
 #include "telemetry/recorder.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <thread>
 
@@ -33,6 +34,8 @@ class Inside {
 // fit.
 constexpr base::Duration direct_pause = std::chrono::milliseconds(10);
 constexpr std::size_t small_record_max = 16U << 10U;
+// Who waits for room looks again after this time: not all that makes room tells of it.
+constexpr base::Duration look_again = std::chrono::milliseconds(20);
 
 Count handed_on(model::Signal signal) noexcept {
   return signal == model::Signal::logs ? Count::log_handed_on : Count::span_handed_on;
@@ -80,7 +83,7 @@ bool Recorder::close(os::Clock& clock, base::SteadyTime deadline) noexcept {
     return refuse(intake, signal, item_count);
   const model::ContextId context = scope.id_in(intake);
   if (context == model::no_context) [[unlikely]]
-    return append_direct(intake, signal, scope, record, item_count);
+    return go_past_pool(intake, signal, scope, record, item_count, journal::AppendStatus::too_large);
   const journal::AppendStatus status = intake.pool->append(signal, context, record, item_count);
   if (status == journal::AppendStatus::accepted) [[likely]]
     return true;
@@ -110,23 +113,39 @@ bool Recorder::record(model::Signal signal, ScopeContext& scope, base::Bytes rec
   return taken;
 }
 
-// What the pool did not take.
+// What the pool did not take. Everything in it is on its way and cannot be moved, or too small for this record, but the
+// journal may have room. Only when that is full, too, policy speaks.
 bool Recorder::go_past_pool(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
                             std::uint32_t item_count, journal::AppendStatus status) noexcept {
-  switch (status) {
-    case journal::AppendStatus::accepted:
-      break;
-    case journal::AppendStatus::no_room:
-      // Everything in the pool is on its way and cannot be moved, but the journal may have room. Not for metrics:
-      // there they would overtake those in the pool.
-      if (signal == model::Signal::metrics) return refuse(intake, signal, item_count);
-      [[fallthrough]];
-    case journal::AppendStatus::too_large:
-      return append_direct(intake, signal, scope, record, item_count);
-    case journal::AppendStatus::closed:
-      return false;
+  using journal::AppendStatus;
+  base::SteadyTime give_up_at = base::never;
+  for (;;) {
+    const std::uint64_t seen = intake.progress->count();
+    if (status == AppendStatus::accepted) return true;
+    if (status == AppendStatus::closed) return false;
+    // A metric must not overtake those in the pool.
+    const bool overtakes = signal == model::Signal::metrics && status == AppendStatus::no_room &&
+                           intake.pool->in_memory()[model::index_of(signal)] > 0;
+    const Direct direct = overtakes ? Direct::full : append_direct(intake, signal, scope, record, item_count);
+    if (direct == Direct::taken) return true;
+    if (direct == Direct::never || !wait_for_room(intake, seen, give_up_at)) break;
+    const model::ContextId context = scope.id_in(intake);
+    status = context == model::no_context ? AppendStatus::too_large
+                                          : intake.pool->append(signal, context, record, item_count);
   }
-  return false;
+  return refuse(intake, signal, item_count);
+}
+
+// By policy: until something happened, or soon in any case. False when the caller's time is over, or telemetry ends.
+bool Recorder::wait_for_room(const Intake& intake, std::uint64_t seen, base::SteadyTime& give_up_at) noexcept {
+  if (intake.block_max <= base::Duration::zero()) return false;
+  const base::SteadyTime now = intake.clock->steady_now();
+  if (give_up_at == base::never) give_up_at = now + intake.block_max;
+  if (now >= give_up_at || intake_.load(std::memory_order_seq_cst) != &intake) return false;
+  waiting_count_.fetch_add(1, std::memory_order_relaxed);
+  intake.progress->wait(seen, std::min(give_up_at, now + look_again));
+  waiting_count_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 bool Recorder::refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept {
@@ -135,15 +154,20 @@ bool Recorder::refuse(const Intake& intake, model::Signal signal, std::uint32_t 
 }
 
 // A record that no chunk of the pool holds becomes a chunk of its own in the journal.
-bool Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
-                             std::uint32_t item_count) noexcept {
+Recorder::Direct Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope,
+                                         base::Bytes record, std::uint32_t item_count) noexcept {
+  if (record.size() > intake.direct_size_max) return Direct::never;
   // With pool and journal full, each record would otherwise be framed and tried at the disk in vain.
   const std::int64_t now = intake.clock->steady_now().time_since_epoch().count();
-  if (now < direct_again_at_.load(std::memory_order_relaxed)) return refuse(intake, signal, item_count);
+  const std::uint64_t progress = intake.progress->count();
+  if (now < direct_again_at_.load(std::memory_order_relaxed) &&
+      progress == direct_progress_.load(std::memory_order_relaxed)) {
+    return Direct::full;
+  }
   try {
     const model::Run run{1, record, 1};
     auto request = model::frame_request({run}, [&scope](model::ContextId) { return std::optional(scope.view()); });
-    if (!request) return refuse(intake, signal, item_count);
+    if (!request) return Direct::never;
     const model::Chunk chunk{.id = {intake.pool->writer(), intake.pool->take_sequence()},
                              .signal = signal,
                              .item_count = item_count,
@@ -152,16 +176,17 @@ bool Recorder::append_direct(const Intake& intake, model::Signal signal, ScopeCo
     const auto appended = intake.append_direct(chunk);
     if (appended) {
       intake.pool->count_direct(signal, item_count);
-      return true;
+      return Direct::taken;
     }
-    if (record.size() <= small_record_max) {
-      direct_again_at_.store(now + direct_pause.count(), std::memory_order_relaxed);
-    }
-    os::log(os::LogLevel::error, "a record of {} bytes is refused: {}", record.size(), appended.error().message());
+    os::log(os::LogLevel::error, "no room for a record of {} bytes: {}", record.size(), appended.error().message());
   } catch (const std::exception& error) {
-    os::log(os::LogLevel::error, "a record of {} bytes is refused: {}", record.size(), error.what());
+    os::log(os::LogLevel::error, "no room for a record of {} bytes: {}", record.size(), error.what());
   }
-  return refuse(intake, signal, item_count);
+  if (record.size() <= small_record_max) {
+    direct_progress_.store(progress, std::memory_order_relaxed);
+    direct_again_at_.store(now + direct_pause.count(), std::memory_order_relaxed);
+  }
+  return Direct::full;
 }
 
 bool Recorder::reopen_after_fork() noexcept {

@@ -11,6 +11,7 @@
 
 #include "base/biased_lock.hpp"
 #include "base/bytes.hpp"
+#include "flow/doorbell.hpp"
 #include "journal/pool.hpp"
 #include "model/chunk.hpp"
 #include "os/fork.hpp"
@@ -25,6 +26,10 @@ struct Intake {
   std::uint32_t epoch = 0;  // rises with each intake of a recorder; never 0
   // Makes a chunk durable that goes past the pool.
   std::function<Result<void>(const model::Chunk&)> append_direct;
+  std::uint64_t direct_size_max = UINT64_MAX;  // of a record; a larger one is refused, however long it waited
+  // The policy when pool and journal are full: how long a caller waits before its record is refused.
+  base::Duration block_max{};
+  std::shared_ptr<flow::Doorbell> progress = std::make_shared<flow::Doorbell>();  // rings when room may have come
 };
 
 // The resource's bytes, shared by all scopes of a provider. A forked child is another process, with another resource;
@@ -88,13 +93,19 @@ class Recorder final : private os::ForkSubscriber {
   // when the writer had no memory, which counts as refused.
   bool record(model::Signal signal, ScopeContext& scope, base::Bytes record, std::uint32_t item_count) noexcept;
 
+  // Callers that stand still now, because pool and journal are full.
+  [[nodiscard]] std::uint32_t waiting_count() const noexcept { return waiting_count_.load(std::memory_order_relaxed); }
+
  private:
+  enum class Direct : std::uint8_t { taken, full, never };
+
   bool hand_over(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
                  std::uint32_t item_count) noexcept;
   [[gnu::cold]] bool go_past_pool(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
                                   std::uint32_t item_count, journal::AppendStatus status) noexcept;
-  [[gnu::cold]] bool append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope, base::Bytes record,
-                                   std::uint32_t item_count) noexcept;
+  [[gnu::cold]] Direct append_direct(const Intake& intake, model::Signal signal, ScopeContext& scope,
+                                     base::Bytes record, std::uint32_t item_count) noexcept;
+  [[gnu::cold]] bool wait_for_room(const Intake& intake, std::uint64_t seen, base::SteadyTime& give_up_at) noexcept;
   [[gnu::cold]] bool refuse(const Intake& intake, model::Signal signal, std::uint32_t item_count) noexcept;
   [[gnu::cold]] bool reopen_after_fork() noexcept;
 
@@ -104,7 +115,9 @@ class Recorder final : private os::ForkSubscriber {
   std::atomic<bool> forked_{false};     // an intake was inherited and must not be used
   std::atomic<bool> reopening_{false};  // one thread makes the child's intake, the others wait; no lock, as it may fork
   Reopen reopen_;                       // set while closed
-  std::atomic<std::int64_t> direct_again_at_{0};  // steady nanoseconds
+  std::atomic<std::int64_t> direct_again_at_{0};   // steady nanoseconds
+  std::atomic<std::uint64_t> direct_progress_{0};  // what the doorbell said then
+  std::atomic<std::uint32_t> waiting_count_{0};
 };
 
 }  // namespace arca::telemetry

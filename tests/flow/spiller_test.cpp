@@ -1,7 +1,5 @@
 #include "flow/spiller.hpp"
 
-#include <thread>
-
 #include "flow/flow_fixture.hpp"
 
 namespace arca::flow {
@@ -73,30 +71,6 @@ TEST_F(SpillerTest, something_settled_ends_that_moment) {
   full = false;
   progress->ring();
   EXPECT_TRUE(spiller->make_room());
-}
-
-TEST_F(SpillerTest, blocks_until_the_dispatcher_has_settled_something) {
-  os::SystemClock real;
-  full = true;
-  source.put(make_chunk(1));
-  Spiller spiller(source, [](const model::Chunk&) -> Result<void> { return failure(ErrorCode::full, "full"); },
-                  progress, real, {.policy = FullPolicy::block, .block_max = 60s, .report = [](const Error&) {}});
-  std::jthread dispatcher([this](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {  // one ring could come before anybody waits
-      progress->ring();
-      std::this_thread::yield();
-    }
-  });
-  EXPECT_TRUE(spiller.make_room());
-}
-
-TEST_F(SpillerTest, blocks_no_longer_than_its_deadline) {
-  os::SystemClock real;
-  Spiller spiller(source, [](const model::Chunk&) -> Result<void> { return {}; }, progress, real,
-                  {.policy = FullPolicy::block, .block_max = 20ms, .report = [](const Error&) {}});
-  const base::SteadyTime begin = real.steady_now();
-  EXPECT_FALSE(spiller.make_room());
-  EXPECT_GE(real.steady_now() - begin, 20ms);
 }
 
 TEST_F(SpillerTest, at_shutdown_everything_moves_even_what_waits_for_its_retry) {

@@ -8,6 +8,8 @@
 #include "fake_collector.hpp"
 #include "opentelemetry/trace/provider.h"
 #include "support/temporary_directory.hpp"
+#include "support/wait.hpp"
+#include "telemetry/runtime.hpp"
 
 namespace arca::test {
 namespace {
@@ -66,12 +68,8 @@ TEST_F(BlockPolicyTest, WhenTheCollectorIsBackTheCallerGoesOnAndNothingIsRefused
   std::thread caller([&] {
     for (std::uint64_t i = 0; i < count; ++i, ++recorded) record(*telemetry);
   });
-  std::uint64_t seen = 0;
-  do {  // until it stands still
-    seen = recorded;
-    std::this_thread::sleep_for(milliseconds(300));
-  } while (seen != recorded || seen == 0);
-  EXPECT_LT(seen, count);
+  ASSERT_TRUE(support::wait_until([&] { return telemetry->runtime().core()->recorder.waiting_count() == 1; }));
+  EXPECT_LT(recorded, count);
   collector.answer_with(200);
   caller.join();
   EXPECT_EQ(telemetry->force_flush(seconds(60)).outcome, FlushOutcome::delivered);
