@@ -22,6 +22,9 @@ struct Recovery::Drain {
   std::uint32_t fault_count = 0;           // in a row
   std::uint64_t source_errors_seen = 0;
   std::uint64_t settled_seen = 0;
+  bool begun = false;
+  std::uint64_t moves_seen = 0;  // what was sent and settled, when it last changed
+  base::SteadyTime moved_at{};
   base::SteadyTime again_at = base::SteadyTime::min();
   std::optional<model::Totals> totals;  // once everything is settled
   enum class Phase : std::uint8_t { reconcile, deliver, finish, finished, set_aside } phase = Phase::reconcile;
@@ -73,11 +76,46 @@ base::SteadyTime Recovery::step_locked(base::SteadyTime now) {
   if (now >= *scan_at_) scan(now);
   base::SteadyTime wake = *scan_at_;
   if (own_) wake = std::min(wake, own_->step(now));
-  if (!drains_.empty()) {
-    wake = std::min(wake, step_writer(*drains_.front(), now));
-    drop_finished();
+  wake = std::min(wake, step_writers(now));
+  drop_finished();
+  return wake;
+}
+
+// The oldest first. One that is blocked (its endpoint is away, its files fail) holds up nobody; those that have begun
+// go on, so that their answers are taken.
+base::SteadyTime Recovery::step_writers(base::SteadyTime now) {
+  base::SteadyTime wake = base::never;
+  std::uint32_t count = 0;
+  bool all_blocked = true;
+  const bool held_back = is_held_back(now);
+  for (const auto& drain : drains_) {
+    if (count++ == options_.drained_max) break;
+    if (!drain->begun && (!all_blocked || (held_back && count > 1))) break;
+    drain->begun = true;
+    const base::SteadyTime next = step_writer(*drain, now);
+    wake = std::min(wake, next);
+    if (is_blocked(*drain, next, now)) continue;
+    all_blocked = false;
+    if (drain->phase == Drain::Phase::deliver) wake = std::min(wake, drain->moved_at + options_.stall_time);
   }
   return wake;
+}
+
+// By the rate, or by live traffic: that stops all of recovery, and is no reason to begin with another writer.
+bool Recovery::is_held_back(base::SteadyTime now) const {
+  return rate_limiter_->ready_at(now) > now || (options_.yields && options_.yields());
+}
+
+// Whether it can do nothing for itself at this moment, although it would.
+bool Recovery::is_blocked(Drain& drain, base::SteadyTime wake, base::SteadyTime now) const {
+  if (now < drain.again_at) return true;
+  if (drain.phase != Drain::Phase::deliver) return false;
+  const DispatcherCounters counters = drain.dispatcher->counters();
+  const std::uint64_t moves = counters.submitted_chunk_count + counters.settled_bytes;
+  if (std::exchange(drain.moves_seen, moves) != moves) drain.moved_at = now;
+  if (wake <= now) return false;
+  // With room in its window there is nothing that it may send now; with none it waits for answers.
+  return drain.dispatcher->in_flight_count() < options_.in_flight_max || now - drain.moved_at >= options_.stall_time;
 }
 
 void Recovery::scan(base::SteadyTime now) {
@@ -104,8 +142,8 @@ void Recovery::scan(base::SteadyTime now) {
     }
     adopt(entry.id, now);
   }
-  // The one that is being drained stays first.
-  const auto waiting = drains_.begin() + (drains_.empty() || drains_.front()->phase == Drain::Phase::reconcile ? 0 : 1);
+  // Those that are being drained stay first.
+  const auto waiting = std::find_if(drains_.begin(), drains_.end(), [](const auto& drain) { return !drain->begun; });
   std::stable_sort(waiting, drains_.end(), [](const auto& a, const auto& b) {
     return a->source.backlog().oldest.value_or(base::WallTime::max()) <
            b->source.backlog().oldest.value_or(base::WallTime::max());
@@ -213,12 +251,13 @@ void Recovery::set_aside(model::WriterId id, const Error& error, base::SteadyTim
 }
 
 void Recovery::drop_finished() {
-  Drain& front = *drains_.front();
-  if (front.phase != Drain::Phase::finished && front.phase != Drain::Phase::set_aside) return;
-  if (front.phase == Drain::Phase::finished) ++finished_writer_count_;
-  if (front.dispatcher) finished_counters_ += front.dispatcher->counters();
-  drains_.erase(drains_.begin());
-  if (drains_.empty() && !found_all_) scan_at_ = base::SteadyTime::min();
+  const auto is_over = [this](const std::unique_ptr<Drain>& drain) {
+    if (drain->phase != Drain::Phase::finished && drain->phase != Drain::Phase::set_aside) return false;
+    if (drain->phase == Drain::Phase::finished) ++finished_writer_count_;
+    if (drain->dispatcher) finished_counters_ += drain->dispatcher->counters();
+    return true;
+  };
+  if (std::erase_if(drains_, is_over) > 0 && drains_.empty() && !found_all_) scan_at_ = base::SteadyTime::min();
 }
 
 RecoveryStatus Recovery::status() const {
@@ -231,7 +270,7 @@ RecoveryStatus Recovery::status() const {
   for (const auto& drain : drains_) {
     RecoveryWriter writer;
     writer.id = drain->id;
-    writer.state = drain == drains_.front() ? RecoveryWriter::State::draining : RecoveryWriter::State::waiting;
+    writer.state = drain->begun ? RecoveryWriter::State::draining : RecoveryWriter::State::waiting;
     if (!drain->totals) {
       writer.backlog = drain->source.backlog();
       writer.note = drain->writer->missing();
@@ -249,14 +288,19 @@ RecoveryStatus Recovery::status() const {
   return made;
 }
 
+// All at once: together they get stop_grace for their last answers.
 void Recovery::stop_all() {
   std::vector<Dispatcher*> running;
   {
     const std::lock_guard lock(mutex_);
     if (own_) running.push_back(own_.get());
-    if (!drains_.empty() && drains_.front()->dispatcher) running.push_back(drains_.front()->dispatcher.get());
+    for (const auto& drain : drains_) {
+      if (drain->dispatcher) running.push_back(drain->dispatcher.get());
+    }
   }
   const base::SteadyTime deadline = clock_.steady_now();
+  for (Dispatcher* dispatcher : running) dispatcher->begin_drain(deadline);
+  for (Dispatcher* dispatcher : running) dispatcher->step(clock_.steady_now());
   for (Dispatcher* dispatcher : running) dispatcher->drain_here(deadline);
 }
 

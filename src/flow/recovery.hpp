@@ -19,13 +19,16 @@
 namespace arca::flow {
 
 struct RecoveryOptions {
-  std::uint32_t in_flight_max = 2;  // for the own journal and for dead writers, each: the bound of its memory
+  std::uint32_t in_flight_max = 2;  // for the own journal and for each writer being drained: the bound of its memory
   RateLimits limits{.bytes_per_second = 200ULL << 20U};  // for all of recovery together
   base::Duration scan_interval = std::chrono::seconds(5);
   base::Duration start_jitter = std::chrono::seconds(1);       // processes that start together don't scan together
   base::Duration set_aside_time = std::chrono::minutes(1);     // until a writer that could not be read is tried again
   base::Duration stop_grace = std::chrono::milliseconds(500);  // for the last acks when run() is stopped
-  std::uint32_t adopted_max = 8;                               // writers held at a time; one of them is drained
+  std::uint32_t adopted_max = 8;                               // writers held at a time
+  // Of these so many are drained at a time, at most: the next one begins when all before it are blocked.
+  std::uint32_t drained_max = 4;
+  base::Duration stall_time = std::chrono::seconds(1);  // no answer for so long: blocked
   BackoffOptions retry;
   BackoffOptions fault{.initial = std::chrono::milliseconds(100), .max = std::chrono::seconds(30)};
   std::function<bool()> yields = {};  // see DispatcherOptions
@@ -97,7 +100,10 @@ class Recovery {
   base::SteadyTime step_locked(base::SteadyTime now);
   void scan(base::SteadyTime now);
   void adopt(model::WriterId id, base::SteadyTime now);
+  base::SteadyTime step_writers(base::SteadyTime now);
   base::SteadyTime step_writer(Drain& drain, base::SteadyTime now);
+  [[nodiscard]] bool is_held_back(base::SteadyTime now) const;
+  [[nodiscard]] bool is_blocked(Drain& drain, base::SteadyTime wake, base::SteadyTime now) const;
   base::SteadyTime reconcile(Drain& drain, base::SteadyTime now);
   base::SteadyTime deliver(Drain& drain, base::SteadyTime now);
   base::SteadyTime finish(Drain& drain, base::SteadyTime now);

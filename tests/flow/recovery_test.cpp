@@ -1,59 +1,12 @@
 #include "flow/recovery.hpp"
 
-#include <map>
 #include <set>
 #include <thread>
 
-#include "fakes/fake_writers.hpp"
-#include "flow/flow_fixture.hpp"
+#include "flow/recovery_fixture.hpp"
 
 namespace arca::flow {
 namespace {
-
-using model::ChunkId;
-using model::WriterId;
-
-class RecoveryTest : public FlowFixture {
- protected:
-  RecoveryTest() { sink.answer_at_once(Verdict::delivered); }
-
-  RecoveryOptions recovery_options() {
-    RecoveryOptions made;
-    made.random = [this] { return chance; };
-    made.report = [this](const Error& error) { reports.push_back(error); };
-    return made;
-  }
-  std::unique_ptr<Recovery> make(RecoveryOptions made) {
-    return std::make_unique<Recovery>(writers, &source, sink, clock, std::move(made));
-  }
-  std::unique_ptr<Recovery> make() { return make(recovery_options()); }
-
-  // Lives through this span, stepping as the thread would; returns the number of steps.
-  int live(Recovery& recovery, base::Duration span) {
-    const base::SteadyTime end = now() + span;
-    int steps = 0;
-    for (;;) {
-      const base::SteadyTime wake = recovery.step(now());
-      if (++steps > 1'000'000) ADD_FAILURE() << "a busy loop";
-      if (wake > end || steps > 1'000'000) break;
-      if (wake > now()) clock.advance(wake - now());
-    }
-    clock.advance(end - now());
-    return steps;
-  }
-  void put(fakes::FakeSource& into, std::uint64_t writer, std::uint64_t first, std::uint64_t last,
-           Signal signal = Signal::traces) {
-    for (std::uint64_t i = first; i <= last; ++i) into.put(make_chunk(i, signal, 10, 100, writer));
-  }
-  std::map<ChunkId, int> arrivals() {
-    std::map<ChunkId, int> counts;
-    for (const model::Chunk& chunk : sink.submitted()) ++counts[chunk.id];
-    return counts;
-  }
-
-  FakeSink sink;
-  fakes::FakeWriters writers;
-};
 
 TEST_F(RecoveryTest, delivers_the_own_journal_and_every_dead_writer) {
   put(source, 1, 1, 5);
@@ -230,16 +183,6 @@ TEST_F(RecoveryTest, keeps_its_rate_over_all_writers_together) {
   const auto before = recovery->status().counters.settled_bytes;
   live(*recovery, 40s);
   EXPECT_NEAR(static_cast<double>(recovery->status().counters.settled_bytes - before), 400'000, 20'000);
-}
-
-TEST_F(RecoveryTest, holds_no_more_chunks_than_its_window) {
-  sink.answer_later();
-  put(source, 1, 1, 50);
-  put(writers.add(2).pool, 2, 1, 50);
-  put(writers.add(3).pool, 3, 1, 50);
-  const auto recovery = make();
-  live(*recovery, 1min);
-  EXPECT_EQ(sink.pending_count(), 4U);  // two of its own journal, two of one dead writer
 }
 
 TEST_F(RecoveryTest, idle_it_wakes_for_its_scans_only) {
