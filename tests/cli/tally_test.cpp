@@ -61,6 +61,22 @@ TEST(TallyTest, ChunkIdNamesADuplicate) {
   EXPECT_EQ(tally.report()["chunks"]["duplicates"], 1);
 }
 
+TEST(TallyTest, AnItemThatComesAgainInAnotherChunkIsRenamed) {
+  Tally tally({.ids = false, .sequences = true});
+  take(tally, Signal::traces, testing::spans("a", 1, 10), "w-1");
+  take(tally, Signal::traces, testing::spans("a", 21, 30), "w-3");
+  take(tally, Signal::traces, testing::spans("a", 11, 20), "w-2");
+  take(tally, Signal::traces, testing::spans("a", 11, 20), "w-2");
+  take(tally, Signal::traces, testing::spans("a", 1, 10), "w-1");
+  EXPECT_EQ(tally.stream_report(Signal::traces, "a", 1, 30)["renamed"], 0);
+  take(tally, Signal::traces, testing::spans("a", 9, 12), "w-1");  // two of them are not its own
+  EXPECT_EQ(tally.stream_report(Signal::traces, "a", 1, 30)["renamed"], 2);
+  take(tally, Signal::traces, testing::spans("a", 30, 30), "");
+  EXPECT_EQ(tally.stream_report(Signal::traces, "a", 1, 30)["renamed"], 3);
+  take(tally, Signal::traces, testing::spans("b", 1, 1), "w-1");
+  EXPECT_EQ(tally.stream_report(Signal::traces, "b", 1, 1)["renamed"], 0);
+}
+
 TEST(TallyTest, MalformedRequestLeavesNoTrace) {
   Tally tally({.ids = true, .sequences = true});
   const std::string whole = testing::spans("a", 1, 50);

@@ -39,7 +39,7 @@ struct Trial {
 constexpr auto point_deadline = std::chrono::seconds(120);
 
 struct Tally {
-  std::uint64_t trials = 0, killed_at_point = 0, accepted = 0, missing = 0, duplicates = 0, unpromised = 0;
+  std::uint64_t trials = 0, killed_at_point = 0, accepted = 0, missing = 0, duplicates = 0, renamed = 0, unpromised = 0;
 };
 
 class Harness {
@@ -151,6 +151,10 @@ class Harness {
         support::wait_until(arrived, std::chrono::seconds(1));
         tally_.accepted += accepted;
         tally_.duplicates += seen["duplicates"].get<std::uint64_t>();
+        // A duplicate is told from new data by the id of its chunk: the one of its first arrival.
+        const auto renamed = seen["renamed"].get<std::uint64_t>();
+        tally_.renamed += renamed;
+        EXPECT_EQ(renamed, 0U) << trial.name << "." << s << ": came again in a chunk with another id";
         const auto missing = seen["missing_count"].get<std::uint64_t>();
         tally_.missing += missing;
         const auto count = seen["count"].get<std::uint64_t>();
@@ -163,10 +167,11 @@ class Harness {
     if (tally_.missing != 0)
       std::cout << "the writers said:\n" << std::ifstream(directory_ / "writer.log").rdbuf() << '\n';
     std::printf(
-        "trials %llu, died at a named point %llu, accepted %llu, missing %llu, duplicates %llu, "
-        "committed but not promised %llu, chunks that came twice %llu\n",
+        "trials %llu, died at a named point %llu, accepted %llu, missing %llu, duplicates %llu, of these in a chunk "
+        "with "
+        "another id %llu, committed but not promised %llu, chunks that came twice %llu\n",
         to_ull(tally_.trials), to_ull(tally_.killed_at_point), to_ull(tally_.accepted), to_ull(tally_.missing),
-        to_ull(tally_.duplicates), to_ull(tally_.unpromised),
+        to_ull(tally_.duplicates), to_ull(tally_.renamed), to_ull(tally_.unpromised),
         to_ull(sink_.report()["chunks"]["duplicates"].get<std::uint64_t>()));
     return tally_;
   }

@@ -180,6 +180,7 @@ class FaultTest : public ::testing::Test {
       }
     }
     EXPECT_EQ(lost, 0U) << name << " lacks records that were accepted: " << seen["missing"].dump().substr(0, 300);
+    EXPECT_EQ(seen["renamed"], 0U) << name << ": came again in a chunk with another id";
     EXPECT_EQ(missing, stream.refused) << name << ": some that were counted as refused arrived";
     std::printf("%s: recorded %llu, refused %llu, missing %llu, came twice %llu\n", name.c_str(),
                 static_cast<unsigned long long>(stream.recorded), static_cast<unsigned long long>(stream.refused),

@@ -34,6 +34,10 @@ class RecorderTest : public journal::PoolTest {
   bool record(model::Signal signal = model::Signal::traces) {
     return recorder_.record(signal, scope_, journal::record_of(1, 4000), 1);
   }
+  static std::vector<std::byte> bytes_of(std::string_view text) {
+    const base::Bytes bytes = base::as_bytes(text);
+    return {bytes.begin(), bytes.end()};
+  }
   // Fills the pool, with everything in it on its way to a Collector that does not answer.
   void fill_pool() {
     std::atomic<bool>& full = journal_is_full_;
@@ -42,10 +46,12 @@ class RecorderTest : public journal::PoolTest {
     while (record()) {
       if (auto sent = claim(*pool_)) in_flight_.push_back(std::move(*sent));
     }
+    pool_->seal_all();
     while (auto sent = claim(*pool_)) in_flight_.push_back(std::move(*sent));
     full = false;
     intake_.progress->ring();
     intake_.block_max = 1h;
+    ASSERT_FALSE(in_flight_.empty());
     refused_before_ = pool_->totals()[0].refused;
   }
   std::uint64_t refused() { return pool_->totals()[0].refused - refused_before_; }
@@ -63,8 +69,8 @@ class RecorderTest : public journal::PoolTest {
   Intake intake_;
   std::unique_ptr<flow::Spiller> spiller_;
   std::vector<model::Claim> in_flight_;
-  ResourceSlot resource_{std::vector<std::byte>{}};
-  ScopeContext scope_{resource_, {}};
+  ResourceSlot resource_{bytes_of(journal::resource_bytes)};
+  ScopeContext scope_{resource_, bytes_of(journal::scope_bytes)};
   Recorder recorder_;
 };
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 namespace arca::cli::sink {
@@ -134,6 +135,18 @@ std::vector<Range> SequenceSet::missing(std::int64_t from, std::int64_t to, std:
   }
   if (next <= to && gaps.size() < count_max) gaps.emplace_back(next, to);
   return gaps;
+}
+
+void FirstArrivals::note(std::int64_t sequence, std::uint32_t chunk) {
+  if (latest_ != nullptr && latest_->chunk == chunk && latest_->last + 1 == sequence) {
+    latest_->last = sequence;
+  } else {
+    latest_ = &runs_.insert_or_assign(sequence, Run{sequence, chunk}).first->second;
+  }
+}
+
+std::uint32_t FirstArrivals::chunk_of(std::int64_t sequence) const {
+  return std::prev(runs_.upper_bound(sequence))->second.chunk;
 }
 
 }  // namespace arca::cli::sink

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -82,6 +83,24 @@ class SequenceSet {
   std::uint64_t size_ = 0;
   std::uint64_t duplicate_count_ = 0;
   std::vector<std::int64_t> duplicates_;
+};
+
+// Which chunk each item of a stream first came in. Chunks hold runs of a stream, so runs are what is kept.
+// Not thread-safe.
+class FirstArrivals {
+ public:
+  // Requires: `sequence` was not noted before.
+  void note(std::int64_t sequence, std::uint32_t chunk);
+  // Requires: `sequence` was noted.
+  [[nodiscard]] std::uint32_t chunk_of(std::int64_t sequence) const;
+
+ private:
+  struct Run {
+    std::int64_t last;
+    std::uint32_t chunk;
+  };
+  std::map<std::int64_t, Run> runs_;  // by their first sequence
+  Run* latest_ = nullptr;
 };
 
 }  // namespace arca::cli::sink

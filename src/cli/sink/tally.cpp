@@ -37,6 +37,7 @@ std::optional<std::uint64_t> Tally::take(model::Signal signal, base::Bytes reque
   const WalkOptions walk{options_.ids && !options_.sequences, options_.sequences};
   const auto items = walk_request(signal, request, walk, &Tally::visit, this);
   if (!items) return std::nullopt;
+  see_chunk(chunk_id);
   for (const SeenItem& item : sequences_of_request_) see_sequence(item);
   if (!ids_of_request_.empty()) {
     const std::uint64_t fresh_ids = span_ids_.insert(ids_of_request_);
@@ -52,14 +53,23 @@ std::optional<std::uint64_t> Tally::take(model::Signal signal, base::Bytes reque
   count.unique_count += fresh_;
   count.duplicate_count += again_;
   count.unnamed_count += *items - fresh_ - again_;
+  return items;
+}
+
+void Tally::see_chunk(std::string_view chunk_id) {
+  chunk_number_ = 0;
   if (chunk_id.empty()) {
     ++chunk_unnamed_count_;
-  } else if (chunks_.contains(std::string(chunk_id))) {
-    ++chunk_duplicate_count_;
-  } else if (chunks_.size() < chunks_max) {
-    chunks_.emplace(chunk_id);
+    return;
   }
-  return items;
+  const auto found = chunks_.find(std::string(chunk_id));
+  if (found != chunks_.end()) {
+    ++chunk_duplicate_count_;
+    chunk_number_ = found->second;
+  } else if (chunks_.size() < chunks_max) {
+    chunk_number_ = static_cast<std::uint32_t>(chunks_.size() + 1);
+    chunks_.emplace(chunk_id, chunk_number_);
+  }
 }
 
 void Tally::visit(void* self, const SeenItem& item) {
@@ -77,14 +87,16 @@ void Tally::see_sequence(const SeenItem& item) {
   if (last_stream_ == nullptr || item.stream_is_number || last_stream_name_ != name) {
     Streams& streams = streams_[model::index_of(signal_)];
     auto found = streams.find(name);
-    if (found == streams.end()) found = streams.emplace(std::string(name), SequenceSet()).first;
+    if (found == streams.end()) found = streams.try_emplace(std::string(name)).first;
     last_stream_ = &found->second;
     last_stream_name_ = found->first;
   }
-  if (last_stream_->insert(*item.sequence)) {
+  if (last_stream_->seen.insert(*item.sequence)) {
     ++fresh_;
+    last_stream_->first.note(*item.sequence, chunk_number_);
   } else {
     ++again_;
+    if (last_stream_->first.chunk_of(*item.sequence) != chunk_number_) ++last_stream_->renamed_count;
   }
 }
 
@@ -114,11 +126,13 @@ Json Tally::report() const {
   }
   report["streams"] = Json::array();
   for (const model::Signal signal : model::all_signals) {
-    for (const auto& [name, set] : streams_[model::index_of(signal)]) {
+    for (const auto& [name, known] : streams_[model::index_of(signal)]) {
+      const SequenceSet& set = known.seen;
       report["streams"].push_back({{"signal", model::to_string(signal)},
                                    {"stream", name},
                                    {"count", set.size()},
                                    {"duplicates", set.duplicate_count()},
+                                   {"renamed", known.renamed_count},
                                    {"ranges", ranges_as_json(set.ranges(ranges_in_report_max))}});
     }
   }
@@ -128,12 +142,14 @@ Json Tally::report() const {
 Json Tally::stream_report(model::Signal signal, std::string_view stream, std::int64_t from, std::int64_t to) const {
   const Streams& streams = streams_[model::index_of(signal)];
   const auto found = streams.find(stream);
-  static const SequenceSet nothing;
-  const SequenceSet& set = found == streams.end() ? nothing : found->second;
+  static const Stream nothing;
+  const Stream& known = found == streams.end() ? nothing : found->second;
+  const SequenceSet& set = known.seen;
   Json answer = {{"signal", model::to_string(signal)},
                  {"stream", stream},
                  {"count", set.size()},
                  {"duplicates", set.duplicate_count()},
+                 {"renamed", known.renamed_count},
                  {"duplicate_sequences", set.duplicates()},
                  {"ranges", ranges_as_json(set.ranges(ranges_in_answer_max))}};
   if (from <= to) {

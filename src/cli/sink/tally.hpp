@@ -8,7 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "arca/result.hpp"
@@ -63,6 +63,7 @@ class Tally {
  private:
   static void visit(void* self, const SeenItem& item);
   void see_sequence(const SeenItem& item);
+  void see_chunk(std::string_view chunk_id);
   SignalCounts& counts(model::Signal signal) { return counts_[model::index_of(signal)]; }
 
   TrackOptions options_;
@@ -70,9 +71,14 @@ class Tally {
   std::array<std::uint64_t, mode_count> faults_{};
   std::uint64_t connection_count_ = 0;
   IdSet span_ids_;
-  using Streams = std::map<std::string, SequenceSet, std::less<>>;
+  struct Stream {
+    SequenceSet seen;
+    FirstArrivals first;
+    std::uint64_t renamed_count = 0;  // came again in a chunk with another id
+  };
+  using Streams = std::map<std::string, Stream, std::less<>>;
   std::array<Streams, model::signal_count> streams_;
-  std::unordered_set<std::string> chunks_;
+  std::unordered_map<std::string, std::uint32_t> chunks_;  // their numbers, from 1
   std::uint64_t chunk_duplicate_count_ = 0;
   std::uint64_t chunk_unnamed_count_ = 0;
   // Of the request being walked.
@@ -83,7 +89,8 @@ class Tally {
   std::uint64_t fresh_ = 0;
   std::uint64_t again_ = 0;
   std::string_view last_stream_name_;
-  SequenceSet* last_stream_ = nullptr;
+  Stream* last_stream_ = nullptr;
+  std::uint32_t chunk_number_ = 0;  // 0: it has no name
 };
 
 }  // namespace arca::cli::sink
