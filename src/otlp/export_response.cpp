@@ -118,6 +118,8 @@ enum class GrpcStatus : int {
   data_loss = 15,
 };
 
+}  // namespace
+
 std::string grpc_name(int status) {
   constexpr std::array<std::string_view, 17> names{
       "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
@@ -127,6 +129,8 @@ std::string grpc_name(int status) {
   if (status < 0 || static_cast<std::size_t>(status) >= names.size()) return "gRPC status " + std::to_string(status);
   return std::string(names[static_cast<std::size_t>(status)]);
 }
+
+namespace {
 
 bool is_retryable(GrpcStatus status, bool has_retry_info) noexcept {
   switch (status) {

@@ -20,6 +20,9 @@ struct Answer {
   bool too_large = false;  // the request must be split before it is sent again (413, or gRPC's size limit)
 };
 
+// "UNAVAILABLE" and so on.
+std::string grpc_name(int status);
+
 // `details` is the google.rpc.Status of grpc-status-details-bin (may be empty or rubbish).
 Answer read_grpc_answer(const model::ChunkId& id, model::Signal signal, int grpc_status, std::string_view message,
                         base::Bytes details, base::Bytes body);

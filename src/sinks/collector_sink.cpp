@@ -38,10 +38,12 @@ std::array<base::Duration, model::signal_count> timeouts_of(const CollectorSinkO
 struct CollectorSink::Delivery {
   model::Chunk chunk;
   model::AckCallback done;
+  base::SteadyTime begin;
   base::SteadyTime deadline;
   std::vector<Part> parts;  // the next one stands last
   bool any_delivered = false;
   std::uint32_t refused_item_count = 0;
+  std::optional<int> status;  // of the last answer
   model::Ack ack;
 };
 
@@ -69,12 +71,15 @@ model::Readiness CollectorSink::readiness(model::Signal signal, base::SteadyTime
 void CollectorSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
   const std::size_t index = model::index_of(chunk.signal);
   const model::ChunkId id = chunk.id;
+  const std::uint32_t item_count = chunk.item_count;
   in_flight_[index].fetch_add(1, std::memory_order_relaxed);
+  in_flight_items_[index].fetch_add(item_count, std::memory_order_relaxed);
   try {
     auto delivery = std::make_shared<Delivery>();
     delivery->ack.chunk_id = id;
     delivery->ack.verdict = Verdict::delivered;
-    delivery->deadline = clock_.steady_now() + timeouts_[index];
+    delivery->begin = clock_.steady_now();
+    delivery->deadline = delivery->begin + timeouts_[index];
     delivery->parts.push_back({chunk.payload, chunk.item_count});
     delivery->chunk = std::move(chunk);
     delivery->done = done;
@@ -84,10 +89,16 @@ void CollectorSink::submit(model::Chunk chunk, model::AckCallback done) noexcept
       finish(*delivery);
       return;
     }
+    {
+      const std::scoped_lock lock(mutex_);
+      status_.signals[index].sent_item_count += item_count;
+      status_.signals[index].sent_bytes += delivery->chunk.payload.size();
+    }
     send_next(std::move(delivery));
   } catch (const std::exception& error) {
     // Nothing has left: only building the delivery can throw.
     in_flight_[index].fetch_sub(1, std::memory_order_relaxed);
+    in_flight_items_[index].fetch_sub(item_count, std::memory_order_relaxed);
     model::Ack ack;
     ack.chunk_id = id;
     ack.verdict = Verdict::retry;
@@ -130,6 +141,7 @@ otlp::Answer CollectorSink::read(const Delivery& delivery, const net::Response& 
 void CollectorSink::take_answer(const std::shared_ptr<Delivery>& delivery, const net::Response& response) {
   const otlp::Answer answer = read(*delivery, response);
   Delivery& d = *delivery;
+  d.status = response.outcome == net::Outcome::answered ? std::optional(response.status) : std::nullopt;
   const Part part = std::move(d.parts.back());
   d.parts.pop_back();
   {
@@ -183,6 +195,9 @@ void CollectorSink::take_answer(const std::shared_ptr<Delivery>& delivery, const
 
 void CollectorSink::finish(Delivery& delivery) noexcept {
   in_flight_[model::index_of(delivery.chunk.signal)].fetch_sub(1, std::memory_order_relaxed);
+  in_flight_items_[model::index_of(delivery.chunk.signal)].fetch_sub(delivery.chunk.item_count,
+                                                                     std::memory_order_relaxed);
+  tell(delivery);
   const model::AckCallback done = std::move(delivery.done);
   delivery.done = nullptr;
   if (!done) return;
@@ -190,6 +205,27 @@ void CollectorSink::finish(Delivery& delivery) noexcept {
     done(std::move(delivery.ack));
   } catch (const std::exception& error) {
     os::log(os::LogLevel::error, "a verdict could not be handled: {}", error.what());
+  }
+}
+
+void CollectorSink::set_observer(DeliveryObserver observer) {
+  auto next = observer ? std::make_shared<const DeliveryObserver>(std::move(observer)) : nullptr;
+  const std::scoped_lock lock(mutex_);
+  observer_.swap(next);
+}
+
+void CollectorSink::tell(const Delivery& delivery) noexcept {
+  std::shared_ptr<const DeliveryObserver> observer;
+  {
+    const std::scoped_lock lock(mutex_);
+    observer = observer_;
+  }
+  if (observer == nullptr) return;
+  try {
+    (*observer)({delivery.chunk.signal, clock_.steady_now() - delivery.begin, delivery.ack.verdict,
+                 delivery.ack.refused_item_count, delivery.status});
+  } catch (const std::exception& error) {  // a figure less
+    os::log(os::LogLevel::debug, "a delivery is not measured: {}", error.what());
   }
 }
 
@@ -207,8 +243,10 @@ void CollectorSink::cancel_all() noexcept {
 CollectorStatus CollectorSink::status() const {
   const std::scoped_lock lock(mutex_);
   CollectorStatus status = status_;
-  for (std::size_t i = 0; i < in_flight_.size(); ++i)
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     status.signals[i].in_flight_count = in_flight_[i].load(std::memory_order_relaxed);
+    status.signals[i].in_flight_item_count = in_flight_items_[i].load(std::memory_order_relaxed);
+  }
   return status;
 }
 

@@ -37,6 +37,16 @@ struct CollectorRoute {
   base::Duration timeout{};  // of one delivery of this signal; 0: the sink's
 };
 
+// One delivery that has ended: what the Collector's part of the self-metrics tells.
+struct DeliveryReport {
+  model::Signal signal = model::Signal::traces;
+  base::Duration duration{};
+  model::Verdict verdict = model::Verdict::unknown;
+  std::uint32_t refused_item_count = 0;
+  std::optional<int> status;  // gRPC or HTTP status of the last answer
+};
+using DeliveryObserver = std::function<void(const DeliveryReport&)>;
+
 struct CollectorSinkOptions {
   std::array<CollectorRoute, model::signal_count> routes;
   SplitRequest split;
@@ -53,7 +63,10 @@ struct CollectorCounters {
   std::uint64_t non_retryable_count = 0;  // rejected for good
   std::uint64_t no_answer_count = 0;      // sent, and then silence
   std::uint64_t split_count = 0;
-  std::uint32_t in_flight_count = 0;  // chunks
+  std::uint32_t in_flight_count = 0;       // chunks
+  std::uint64_t in_flight_item_count = 0;  // in them
+  std::uint64_t sent_item_count = 0;       // in all that were ever sent, and their bytes
+  std::uint64_t sent_bytes = 0;
 };
 
 struct CollectorStatus {
@@ -74,6 +87,8 @@ class CollectorSink final : public model::Sink {
   void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
   void cancel_all() noexcept override;
   [[nodiscard]] CollectorStatus status() const;
+  // Is told of every delivery that ends from now on, on any thread; empty: nobody is.
+  void set_observer(DeliveryObserver observer);
 
  private:
   struct Delivery;
@@ -81,6 +96,7 @@ class CollectorSink final : public model::Sink {
   void send_next(std::shared_ptr<Delivery> delivery);
   void take_answer(const std::shared_ptr<Delivery>& delivery, const net::Response& response);
   void finish(Delivery& delivery) noexcept;
+  void tell(const Delivery& delivery) noexcept;
   void note_error(const std::string& what);
   [[nodiscard]] otlp::Answer read(const Delivery& delivery, const net::Response& response) const;
   [[nodiscard]] std::uint32_t window(model::Signal signal) const noexcept;
@@ -91,9 +107,11 @@ class CollectorSink final : public model::Sink {
   const std::array<base::Duration, model::signal_count> timeouts_;
   os::Clock& clock_;
   std::array<std::atomic<std::uint32_t>, model::signal_count> in_flight_{};
+  std::array<std::atomic<std::uint64_t>, model::signal_count> in_flight_items_{};
 
   mutable std::mutex mutex_;
-  CollectorStatus status_;  // protected by mutex_
+  CollectorStatus status_;  // these protected by mutex_
+  std::shared_ptr<const DeliveryObserver> observer_;
 
   // Last: they die first, and have then called back for everything.
   std::array<std::unique_ptr<net::Transport>, model::signal_count> transports_;

@@ -48,6 +48,7 @@ class Pipeline {
   [[nodiscard]] flow::RecoveryStatus recovery_status() const;
   [[nodiscard]] flow::DispatcherCounters live_counters() const { return live->counters(); }
   [[nodiscard]] sinks::CollectorStatus collector_status() const { return collector->status(); }
+  void observe_deliveries(sinks::DeliveryObserver observer) { collector->set_observer(std::move(observer)); }
   // Seals what is committed, so that what follows cannot overtake it.
   void seal() { pool->seal_all(); }
   // About once a second: measures growth and shows the status to other processes.

@@ -19,6 +19,7 @@
 #include "os/fork.hpp"
 #include "telemetry/core.hpp"
 #include "telemetry/pipeline.hpp"
+#include "telemetry/timed_reader.hpp"
 
 namespace arca::telemetry {
 
@@ -69,7 +70,8 @@ class Runtime final : private os::ForkSubscriber {
   bool flush_metrics(base::SteadyTime deadline);
   void shutdown_metrics(base::SteadyTime deadline);
   std::shared_ptr<MeterProvider> make_meter_provider(std::chrono::milliseconds interval,
-                                                     std::chrono::milliseconds timeout);
+                                                     std::chrono::milliseconds timeout,
+                                                     std::shared_ptr<const CollectionListener> collections);
 
   void prepare_fork() noexcept override { mutex_.lock(); }
   void after_fork_in_parent() noexcept override { mutex_.unlock(); }

@@ -33,7 +33,8 @@ opentelemetry::nostd::shared_ptr<T> api_pointer(std::shared_ptr<T> pointer) {
 
 }  // namespace
 
-std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(milliseconds interval, milliseconds timeout) {
+std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(
+    milliseconds interval, milliseconds timeout, std::shared_ptr<const CollectionListener> collections) {
   auto exporter = std::make_unique<MetricExporter>(core_->recorder, &core_->resource, config_->temporality,
                                                    [present = std::weak_ptr(pipeline_)] {
                                                      if (const auto it = present.lock()) it->seal();
@@ -43,19 +44,22 @@ std::shared_ptr<Runtime::MeterProvider> Runtime::make_meter_provider(millisecond
   options.export_timeout_millis = timeout;
   auto provider = std::make_shared<MeterProvider>();
   const os::AllSignalsBlocked blocked;  // the reader starts a thread
-  provider->AddMetricReader(std::make_shared<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options));
+  auto reader = std::make_unique<sdk_metrics::PeriodicExportingMetricReader>(std::move(exporter), options);
+  provider->AddMetricReader(std::make_shared<TimedReader>(std::move(reader), std::move(collections), clock_));
   return provider;
 }
 
 void Runtime::begin_metrics() {
   if (!config_->metrics.enabled) return;
-  auto meters = make_meter_provider(config_->metric_interval, config_->metric_timeout);
+  const auto collections = std::make_shared<CollectionListener>();
+  auto meters = make_meter_provider(config_->metric_interval, config_->metric_timeout, collections);
   std::shared_ptr<MeterProvider> self_meters;
   std::shared_ptr<void> self_metrics;
   if (config_->self_metrics) {
     const auto interval = config_->self_metric_interval;
-    self_meters = make_meter_provider(interval, std::max(milliseconds(1), interval / 2));
-    self_metrics = observe_self(*self_meters, pipeline_, *config_);
+    self_meters =
+        make_meter_provider(interval, std::max(milliseconds(1), interval / 2), std::make_shared<CollectionListener>());
+    self_metrics = observe_self(*self_meters, {pipeline_, collections}, *config_);
   }
   const std::lock_guard lock(mutex_);
   meters_ = std::move(meters);

@@ -1,5 +1,6 @@
 #include "telemetry/self_metrics.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <string>
@@ -16,7 +17,7 @@ namespace {
 namespace metrics_api = opentelemetry::metrics;
 namespace nostd = opentelemetry::nostd;
 using IntObserver = nostd::shared_ptr<metrics_api::ObserverResultT<std::int64_t>>;
-using Attributes = std::vector<std::pair<std::string, std::string>>;
+using Attributes = SelfAttributes;
 
 // All figures of one moment.
 struct Moment {
@@ -43,8 +44,11 @@ using Read = std::function<void(const Moment&, const Output&)>;
 // The instruments and what they read. The SDK holds pointers to the entries, so they do not move.
 class SelfMetrics {
  public:
-  SelfMetrics(opentelemetry::sdk::metrics::MeterProvider& provider, const std::shared_ptr<Pipeline>& pipeline)
-      : pipeline_(pipeline), meter_(provider.GetMeter("arca", ARCA_VERSION, "")) {}
+  SelfMetrics(opentelemetry::sdk::metrics::MeterProvider& provider, const SelfSources& sources,
+              const Settings& settings)
+      : pipeline_(sources.pipeline),
+        meter_(provider.GetMeter("arca", ARCA_VERSION, "")),
+        durations_(observe_durations(provider, sources, settings)) {}
   ~SelfMetrics() {
     for (Entry& entry : entries_) entry.instrument->RemoveCallback(&SelfMetrics::observe, &entry);
   }
@@ -73,12 +77,19 @@ class SelfMetrics {
     entries_.back().instrument->AddCallback(&SelfMetrics::observe, &entries_.back());
   }
 
+  // Since this began: a process may have had telemetry before, or inherited the counters of its parent.
+  [[nodiscard]] Counts counts() const {
+    Counts counts = ThreadCache::totals();
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] -= std::min(counts[i], counts_before_[i]);
+    return counts;
+  }
+
   static void observe(metrics_api::ObserverResult result, void* state) {
     const Entry& entry = *static_cast<const Entry*>(state);
     const auto pipeline = entry.owner->pipeline_.lock();
     if (pipeline == nullptr) return;
     try {
-      const Moment now{ThreadCache::totals(), pipeline->status(), pipeline->collector_status(),
+      const Moment now{entry.owner->counts(), pipeline->status(), pipeline->collector_status(),
                        pipeline->recovery_status()};
       entry.read(now, Output(result));
     } catch (const std::exception&) {
@@ -88,22 +99,22 @@ class SelfMetrics {
 
   std::weak_ptr<Pipeline> pipeline_;
   nostd::shared_ptr<metrics_api::Meter> meter_;
+  std::shared_ptr<void> durations_;
+  const Counts counts_before_ = ThreadCache::totals();
   std::deque<Entry> entries_;
 };
 
 std::uint64_t of(const Moment& now, Count what) { return now.counts[static_cast<std::size_t>(what)]; }
 
-Attributes component(const char* type, Attributes more = {}) {
-  more.emplace_back("otel.component.type", type);
-  more.emplace_back("otel.component.name", std::string(type) + "/0");
-  return more;
-}
-
-const char* exporter_type(const SignalSettings& signal) {
-  return signal.protocol == Protocol::grpc ? "otlp_grpc_exporter" : "otlp_http_exporter";
-}
-
 const char* const processor_type = "arca_processor";
+
+// The pool is bounded in bytes, so how many items it can hold depends on their size.
+std::uint64_t capacity(const Moment& now, model::Signal signal, const SignalStatus& status) {
+  constexpr std::uint64_t usual_size = 512;  // bytes, while nothing has been sent
+  const sinks::CollectorCounters& sent = now.collector.signals[model::index_of(signal)];
+  const std::uint64_t size = sent.sent_item_count == 0 ? usual_size : sent.sent_bytes / sent.sent_item_count;
+  return std::max(status.in_memory, now.status.pool_size / std::max<std::uint64_t>(1, size));
+}
 
 void observe_providers(SelfMetrics& metrics) {
   metrics.counter("otel.sdk.span.started", "{span}", "Spans started", [](const Moment& now, const Output& out) {
@@ -153,38 +164,41 @@ void observe_processors(SelfMetrics& metrics) {
   metrics.up_down_counter(
       "otel.sdk.processor.log.queue.size", "{log_record}", "Log records in the pool",
       [](const Moment& now, const Output& out) { out(now.status.logs.in_memory, component(processor_type)); });
+  metrics.up_down_counter("otel.sdk.processor.span.queue.capacity", "{span}",
+                          "Spans of the mean size so far that the pool can hold",
+                          [](const Moment& now, const Output& out) {
+                            out(capacity(now, model::Signal::traces, now.status.traces), component(processor_type));
+                          });
+  metrics.up_down_counter("otel.sdk.processor.log.queue.capacity", "{log_record}",
+                          "Log records of the mean size so far that it can hold",
+                          [](const Moment& now, const Output& out) {
+                            out(capacity(now, model::Signal::logs, now.status.logs), component(processor_type));
+                          });
 }
 
 void observe_exporters(SelfMetrics& metrics, const Settings& settings) {
   const struct {
-    const char* name;
+    const char* exported;
+    const char* in_flight;
     const char* unit;
-    SignalStatus Status::*signal;
-    std::string type;
-  } rows[] = {{"otel.sdk.exporter.span.exported", "{span}", &Status::traces, exporter_type(settings.traces)},
-              {"otel.sdk.exporter.metric_data_point.exported", "{data_point}", &Status::metrics,
-               exporter_type(settings.metrics)},
-              {"otel.sdk.exporter.log.exported", "{log_record}", &Status::logs, exporter_type(settings.logs)}};
-  for (const auto& row : rows) {
-    metrics.counter(row.name, row.unit, "Items with a final answer of the Collector",
-                    [signal = row.signal, type = row.type](const Moment& now, const Output& out) {
-                      out((now.status.*signal).delivered, component(type.c_str()));
-                      out((now.status.*signal).quarantined, component(type.c_str(), {{"error.type", "rejected"}}));
-                    });
-  }
-  const struct {
-    const char* name;
+    SignalStatus Status::*status;
     model::Signal signal;
-    std::string type;
-  } inflight[] = {
-      {"otel.sdk.exporter.span.inflight", model::Signal::traces, exporter_type(settings.traces)},
-      {"otel.sdk.exporter.metric_data_point.inflight", model::Signal::metrics, exporter_type(settings.metrics)},
-      {"otel.sdk.exporter.log.inflight", model::Signal::logs, exporter_type(settings.logs)}};
-  for (const auto& row : inflight) {
-    metrics.up_down_counter(row.name, "{chunk}", "Chunks sent and not yet answered",
-                            [signal = row.signal, type = row.type](const Moment& now, const Output& out) {
-                              out(now.collector.signals[model::index_of(signal)].in_flight_count,
-                                  component(type.c_str()));
+  } rows[] = {{"otel.sdk.exporter.span.exported", "otel.sdk.exporter.span.inflight", "{span}", &Status::traces,
+               model::Signal::traces},
+              {"otel.sdk.exporter.metric_data_point.exported", "otel.sdk.exporter.metric_data_point.inflight",
+               "{data_point}", &Status::metrics, model::Signal::metrics},
+              {"otel.sdk.exporter.log.exported", "otel.sdk.exporter.log.inflight", "{log_record}", &Status::logs,
+               model::Signal::logs}};
+  for (const auto& row : rows) {
+    const std::string type = exporter_type(settings, row.signal);
+    metrics.counter(row.exported, row.unit, "Items with a final answer of the Collector",
+                    [status = row.status, type](const Moment& now, const Output& out) {
+                      out((now.status.*status).delivered, component(type));
+                      out((now.status.*status).quarantined, component(type, {{"error.type", "rejected"}}));
+                    });
+    metrics.up_down_counter(row.in_flight, row.unit, "Items sent and not yet answered",
+                            [signal = row.signal, type](const Moment& now, const Output& out) {
+                              out(now.collector.signals[model::index_of(signal)].in_flight_item_count, component(type));
                             });
   }
 }
@@ -226,9 +240,30 @@ void observe_keeping(SelfMetrics& metrics) {
 
 }  // namespace
 
-std::shared_ptr<void> observe_self(opentelemetry::sdk::metrics::MeterProvider& provider,
-                                   const std::shared_ptr<Pipeline>& pipeline, const Settings& settings) {
-  auto metrics = std::make_shared<SelfMetrics>(provider, pipeline);
+SelfAttributes component(const std::string& type, SelfAttributes more) {
+  more.emplace_back("otel.component.type", type);
+  more.emplace_back("otel.component.name", type + "/0");
+  return more;
+}
+
+std::string exporter_type(const Settings& settings, model::Signal signal) {
+  const auto name = [](const SignalSettings& of, const char* item) {
+    return std::string(of.protocol == Protocol::grpc ? "otlp_grpc_" : "otlp_http_") + item + "_exporter";
+  };
+  switch (signal) {
+    case model::Signal::traces:
+      return name(settings.traces, "span");
+    case model::Signal::metrics:
+      return name(settings.metrics, "metric");
+    case model::Signal::logs:
+      return name(settings.logs, "log");
+  }
+  return "";
+}
+
+std::shared_ptr<void> observe_self(opentelemetry::sdk::metrics::MeterProvider& provider, const SelfSources& sources,
+                                   const Settings& settings) {
+  auto metrics = std::make_shared<SelfMetrics>(provider, sources, settings);
   observe_providers(*metrics);
   observe_processors(*metrics);
   observe_exporters(*metrics, settings);

@@ -207,5 +207,35 @@ TEST_F(CollectorSinkTest, TheUserAgentNamesArcaFirst) {
   EXPECT_EQ(user_agent("0.1.0", "1.19.0"), "arca/0.1.0 OTel-OTLP-Exporter-Cpp/1.19.0");
 }
 
+TEST_F(CollectorSinkTest, CountsTheItemsUnderWay) {
+  submit("abc");
+  submit("de");
+  EXPECT_EQ(sink->status().signals[0].in_flight_count, 2U);
+  EXPECT_EQ(sink->status().signals[0].in_flight_item_count, 5U);
+  ASSERT_TRUE(traces().answer_next(answered(200)));
+  EXPECT_EQ(sink->status().signals[0].in_flight_item_count, 2U);
+  ASSERT_TRUE(traces().answer_next(answered(503)));
+  EXPECT_EQ(sink->status().signals[0].in_flight_item_count, 0U);
+  EXPECT_EQ(sink->status().signals[0].sent_item_count, 5U);
+}
+
+TEST_F(CollectorSinkTest, TellsOfEachDeliveryThatEndsOnceAndHowLongItTook) {
+  std::vector<DeliveryReport> told;
+  sink->set_observer([&](const DeliveryReport& report) { told.push_back(report); });
+  submit("abc");
+  clock.advance(std::chrono::milliseconds(30));
+  ASSERT_TRUE(traces().answer_next(answered(503)));
+  submit("abc");
+  ASSERT_TRUE(traces().answer_next({}));  // silence
+  sink->set_observer({});
+  submit("abc");
+  ASSERT_TRUE(traces().answer_next(answered(200)));
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].duration, std::chrono::milliseconds(30));
+  EXPECT_EQ(told[0].verdict, Verdict::retry);
+  EXPECT_EQ(told[0].status, 503);
+  EXPECT_FALSE(told[1].status);
+}
+
 }  // namespace
 }  // namespace arca::sinks
