@@ -311,15 +311,6 @@ model::Totals Journal::State::totals() {
   return totals_;
 }
 
-model::Account Journal::State::account() {
-  const std::scoped_lock lock(mutex_);
-  model::Account account{.totals = totals_, .items = {}};
-  for (const model::Signal signal : model::all_signals) {
-    account.items[model::index_of(signal)] = queue(signal).item_count();
-  }
-  return account;
-}
-
 JournalDamage Journal::State::damage() {
   const std::scoped_lock lock(mutex_);
   return damage_;

@@ -38,6 +38,15 @@ std::uint64_t Journal::State::unsettled_count_locked() const noexcept {
   return sum;
 }
 
+model::Account Journal::State::account() {
+  const std::scoped_lock lock(mutex_);
+  model::Account account{.totals = totals_, .items = {}};
+  for (const model::Signal signal : model::all_signals) {
+    account.items[model::index_of(signal)] = queue(signal).item_count();
+  }
+  return account;
+}
+
 // One settlement for each chunk that still needs one.
 std::uint64_t Journal::State::reserve_locked() const noexcept {
   return record_header_size * (unsettled_count_locked() + pending_settlements_.size());
