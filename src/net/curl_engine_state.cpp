@@ -69,7 +69,7 @@ void CurlEngine::State::start(EngineRequest request, Done done) noexcept {
   if (exchange == nullptr) {  // the caller must hear of it, and the host must not end
     EngineAnswer answer;
     answer.error = "no memory";
-    if (done) done(std::move(answer));
+    if (done) done(std::move(answer));  // NOLINT(bugprone-use-after-move): see above
     return;
   }
   try {

@@ -13,7 +13,6 @@
 namespace arca::telemetry {
 namespace {
 
-namespace nostd = opentelemetry::nostd;
 using std::chrono::milliseconds;
 
 constexpr auto first_tick = milliseconds(20);  // soon: it lets the clock read the processor's counter

@@ -84,6 +84,7 @@ class SelfMetrics {
     return counts;
   }
 
+  // The SDK calls it by this signature. NOLINTNEXTLINE(performance-unnecessary-value-param)
   static void observe(metrics_api::ObserverResult result, void* state) {
     const Entry& entry = *static_cast<const Entry*>(state);
     const auto pipeline = entry.owner->pipeline_.lock();

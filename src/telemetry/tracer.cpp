@@ -142,10 +142,11 @@ bool identify(const Core& core, const std::optional<trace_api::SpanContext>& par
 
 [[gnu::noinline]] void add_links(otlp::SpanWriter& writer,
                                  const trace_api::SpanContextKeyValueIterable& links) noexcept {
-  links.ForEachKeyValue([&writer](trace_api::SpanContext target, const common::KeyValueIterable& of_link) noexcept {
-    add_link(writer, target, of_link);
-    return true;
-  });
+  links.ForEachKeyValue(
+      [&writer](const trace_api::SpanContext& target, const common::KeyValueIterable& of_link) noexcept {
+        add_link(writer, target, of_link);
+        return true;
+      });
 }
 
 template <class T>
