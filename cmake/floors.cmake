@@ -7,11 +7,12 @@ arca_floor(journal arca_model arca_os fmt::fmt)
 arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::CRYPTO PkgConfig::ISAL)
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
-arca_floor(telemetry arca_flow arca_sinks opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
+arca_floor(cassandra arca_model arca_os arca_otlp arca_net fmt::fmt ${CMAKE_DL_LIBS})
+arca_floor(telemetry arca_flow arca_sinks arca_cassandra opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
   PkgConfig::YAML)
 arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)
 
-set(ARCA_FLOORS base os model otlp journal net flow sinks telemetry cli)
+set(ARCA_FLOORS base os model otlp journal net flow sinks cassandra telemetry cli)
 foreach(floor ${ARCA_FLOORS})
   if(TARGET arca_${floor})
     arca_tests(${floor} arca_${floor})

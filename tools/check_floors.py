@@ -20,8 +20,9 @@ FLOORS = {
     "net": {"base", "os", "model"},
     "flow": {"base", "os", "model", "journal"},
     "sinks": {"base", "os", "model", "otlp", "journal", "net"},
-    "telemetry": {"base", "os", "model", "otlp", "journal", "net", "flow", "sinks"},
-    "cli": {"base", "os", "model", "otlp", "journal", "net", "flow", "sinks", "telemetry"},
+    "cassandra": {"base", "os", "model", "otlp", "net"},
+    "telemetry": {"base", "os", "model", "otlp", "journal", "net", "flow", "sinks", "cassandra"},
+    "cli": {"base", "os", "model", "otlp", "journal", "net", "flow", "sinks", "cassandra", "telemetry"},
 }
 
 # Where the headers of a library may be seen. The first pattern that matches decides.

@@ -1,0 +1,73 @@
+// CassandraSink: parks chunks in Cassandra: the overflow tier that outlives the host. It packs each chunk, puts it into
+// its writer's open segment, and answers `parked` once the configured consistency (LOCAL_QUORUM) acknowledged it. See
+// store.hpp for what a segment is and why nothing is lost around it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cassandra/row_writer.hpp"
+#include "cassandra/store.hpp"
+#include "model/sink.hpp"
+#include "os/clock.hpp"
+#include "os/random.hpp"
+
+namespace arca::cassandra {
+
+struct CassandraSinkOptions {
+  model::WriterId writer;
+  std::string host;
+  Purpose purpose = Purpose::overflow;
+  std::uint32_t in_flight_max = 32;          // chunks
+  std::uint32_t stripe_count = 2;            // segments open at a time; metrics always use the first
+  base::Duration lifetime = segment_lifetime;
+  base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
+  base::Duration watch_interval = std::chrono::seconds(2);  // how often to ask whether own segments were replayed
+};
+
+// What this writer has parked and what has become of it.
+struct ParkedAccount {
+  std::array<std::uint64_t, model::signal_count> parked{};       // items acknowledged, ever
+  std::array<std::uint64_t, model::signal_count> delivered{};    // of them, by a recoverer to the Collector
+  std::array<std::uint64_t, model::signal_count> quarantined{};  // of them, rejected for good
+  std::uint64_t stored_bytes = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t chunk_count = 0;
+  std::uint64_t segment_count = 0;
+  std::uint64_t open_segment_count = 0;
+  std::uint64_t waiting_segment_count = 0;  // sealed or given up, and not replayed as far as known
+  std::uint64_t parked_anew_count = 0;      // chunks whose acknowledgement came too late for their segment
+  std::optional<base::WallTime> oldest;     // of what waits
+};
+
+// Thread-safe. The store, the clock and `rows` (may be null) outlive it and every delivery under way.
+class CassandraSink final : public model::Sink {
+ public:
+  CassandraSink(ParkingStore& store, RowWriter* rows, os::Clock& clock, os::Random& random,
+                CassandraSinkOptions options);
+  ~CassandraSink() override;
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "cassandra"; }
+  [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;
+  void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
+  void cancel_all() noexcept override;
+
+  // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it is
+  // worth calling again.
+  base::SteadyTime tend(base::SteadyTime now);
+  // Seals everything open and waits for the answers: at the end of the process, so that recovery need not wait for the
+  // lifetime to pass.
+  bool seal_all(base::SteadyTime deadline);
+  // Whether a metric chunk of this writer waits in Cassandra: later ones must then queue behind it.
+  [[nodiscard]] bool holds_metrics() const noexcept;
+  [[nodiscard]] ParkedAccount account() const;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace arca::cassandra

@@ -1,0 +1,58 @@
+// RowWriter: makes the rows for look-up (traces_overflow, the index by service and time, the names) from parked chunks, in
+// the background. CassandraSink hands it each chunk that was parked; ParkedSource those of dead writers whose rows are not
+// complete. It never holds up parking: what does not fit in its memory it reads back from the store later.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "cassandra/store.hpp"
+#include "os/clock.hpp"
+
+namespace arca::cassandra {
+
+struct RowWriterOptions {
+  std::uint64_t memory_max = 32ULL << 20U;  // packed chunks that wait
+  std::uint32_t in_flight_max = 64;         // batches
+  std::uint64_t rows_per_second = 0;        // 0: no limit
+};
+
+struct RowWriterStatus {
+  std::uint64_t row_count = 0;          // written since the start
+  std::uint64_t pending_chunk_count = 0;
+  std::uint64_t pending_item_count = 0;  // the lag
+  std::uint64_t skipped_item_count = 0;  // spans without a trace id, chunks that cannot be read: in chunks only
+  std::uint64_t failure_count = 0;       // writes that are tried again
+  std::string last_error;
+};
+
+// Thread-safe. Has a thread of its own ("arca-rows"), which starts with the first chunk.
+class RowWriter {
+ public:
+  RowWriter(ParkingStore& store, os::Clock& clock, RowWriterOptions options);
+  ~RowWriter();  // stops at once; what is pending stays for recovery
+
+  // Of one segment the chunks come in any order. Metrics and logs count as written at once.
+  void add(const SegmentName& segment, StoredChunk chunk) noexcept;
+  // No chunk of the segment comes any more: `chunk_count` positions there are. When all are written the directory says
+  // so, and `done` is called.
+  void end(const SegmentName& segment, std::int32_t chunk_count, std::function<void()> done = {}) noexcept;
+  // Waits until nothing is pending.
+  bool drain(base::SteadyTime deadline);
+  [[nodiscard]] RowWriterStatus status() const;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
+// What the rows of one chunk of traces are. ErrorCode::corrupt if it is no OTLP request.
+struct ChunkRows {
+  std::vector<TraceRows> traces;
+  std::vector<TraceEntries> entries;
+  std::vector<std::pair<std::string, std::vector<std::string>>> names;  // service, operations
+  std::uint64_t skipped_item_count = 0;
+};
+Result<ChunkRows> rows_of(base::Bytes request);
+
+}  // namespace arca::cassandra
