@@ -41,7 +41,8 @@ class RecordPrinter final : public otlp::RequestVisitor {
   }
   void on_metric(const otlp::MetricView& metric) override {
     const auto points = metric.points();
-    line(fmt::format("    metric {} {} points {}", printable(metric.name), otlp::to_string(metric.kind), points.size()));
+    line(
+        fmt::format("    metric {} {} points {}", printable(metric.name), otlp::to_string(metric.kind), points.size()));
     for (const otlp::PointView& point : points) {
       std::string value = "-";
       if (const auto* integer = std::get_if<std::int64_t>(&point.value)) value = std::to_string(*integer);
@@ -57,7 +58,9 @@ class RecordPrinter final : public otlp::RequestVisitor {
   std::string indent_;
 };
 
-std::string fact_text(const Json& value) { return value.is_string() ? printable(value.get<std::string>()) : value.dump(); }
+std::string fact_text(const Json& value) {
+  return value.is_string() ? printable(value.get<std::string>()) : value.dump();
+}
 
 }  // namespace
 

@@ -63,8 +63,7 @@ class SegmentWalk {
     const RecordHeader& header = item.header;
     model::SignalTotals& totals = view_.totals[model::index_of(header.signal)];
     if (header.type == RecordType::chunk) {
-      const KeptChunk kept{header.signal, header.item_count, header.payload_size, header.sealed_at,
-                           number_, item};
+      const KeptChunk kept{header.signal, header.item_count, header.payload_size, header.sealed_at, number_, item};
       if (view_.unsettled.emplace(header.id, kept).second && !header.is_copy) totals.journaled += header.item_count;
     }
     if (header.type == RecordType::settle) {

@@ -21,12 +21,11 @@ struct Interval {
 
 // The marks that stand on the character before them, as far as telemetry has been seen to hold them, joiners and
 // variation selectors.
-constexpr std::array<Interval, 22> zero_width{{{0x0300, 0x036F},   {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},
-                                               {0x064B, 0x065F},   {0x0670, 0x0670}, {0x06D6, 0x06DC}, {0x093C, 0x093C},
-                                               {0x0941, 0x0948},   {0x094D, 0x094D}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A},
-                                               {0x0E47, 0x0E4E},   {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D},
-                                               {0x20D0, 0x20FF},   {0x3099, 0x309A}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F},
-                                               {0x1F3FB, 0x1F3FF}, {0xE0100, 0xE01EF}}};
+constexpr std::array<Interval, 22> zero_width{
+    {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},   {0x0610, 0x061A},  {0x064B, 0x065F}, {0x0670, 0x0670},
+     {0x06D6, 0x06DC}, {0x093C, 0x093C}, {0x0941, 0x0948},   {0x094D, 0x094D},  {0x0E31, 0x0E31}, {0x0E34, 0x0E3A},
+     {0x0E47, 0x0E4E}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},   {0x200B, 0x200D},  {0x20D0, 0x20FF}, {0x3099, 0x309A},
+     {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0x1F3FB, 0x1F3FF}, {0xE0100, 0xE01EF}}};
 constexpr std::array<Interval, 17> double_width{{{0x1100, 0x115F},
                                                  {0x231A, 0x231B},
                                                  {0x23E9, 0x23EC},
@@ -102,8 +101,7 @@ std::string value_text(const otlp::ValueView& value, int depth) {
       if (depth == value_depth_max) return "{...}";
       std::string text;
       for (const otlp::KeyValueView& each : attributes.all()) {
-        text +=
-            fmt::format("{}{}={}", text.empty() ? "" : " ", printable(each.key), value_text(each.value, depth + 1));
+        text += fmt::format("{}{}={}", text.empty() ? "" : " ", printable(each.key), value_text(each.value, depth + 1));
       }
       return "{" + text + "}";
     }
@@ -144,8 +142,8 @@ std::size_t column_count(std::string_view text) noexcept {
 }
 
 std::string fit(std::string_view text, std::size_t columns) {
-  std::size_t used = 0;       // by the characters passed
-  std::size_t cut_at = 0;     // bytes that leave a column for the ellipsis
+  std::size_t used = 0;    // by the characters passed
+  std::size_t cut_at = 0;  // bytes that leave a column for the ellipsis
   std::string_view rest = text;
   while (!rest.empty()) {
     const Character character = first_of(rest);

@@ -109,9 +109,12 @@ bool Filter::takes(const Owner& owner, const otlp::MetricView& view) const {
   }
   if (!since && !until && attributes.empty()) return true;
   const auto points = view.points();
-  return std::any_of(points.begin(), points.end(), [&](const otlp::PointView& point) {
-    return takes_time(point.time) && takes_attributes(owner, point.attributes);
-  });
+  return std::any_of(points.begin(), points.end(),
+                     [&](const otlp::PointView& point) { return takes_point(owner, point); });
+}
+
+bool Filter::takes_point(const Owner& owner, const otlp::PointView& point) const {
+  return takes_time(point.time) && takes_attributes(owner, point.attributes);
 }
 
 std::uint64_t time_of(const otlp::LogView& log) noexcept { return log.time != 0 ? log.time : log.observed_time; }

@@ -1,5 +1,5 @@
-// Filter: the conditions of one `arca query`, exactly. A trace is found when one of its spans fulfils all of them; a log
-// record or metric when it does. Used by everything that looks through what the places give.
+// Filter: the conditions of one `arca query`, exactly. A trace is found when one of its spans fulfils all of them; a
+// log record or metric when it does. Used by everything that looks through what the places give.
 #pragma once
 
 #include <string>
@@ -37,6 +37,7 @@ struct Filter {
   [[nodiscard]] bool takes(const Owner& owner, const otlp::LogView& log) const;
   // Judges the metric as a whole; some of its points may lie outside the time range.
   [[nodiscard]] bool takes(const Owner& owner, const otlp::MetricView& metric) const;
+  [[nodiscard]] bool takes_point(const Owner& owner, const otlp::PointView& point) const;
   [[nodiscard]] bool takes_time(std::uint64_t nanos) const noexcept;
 
  private:

@@ -55,7 +55,8 @@ class PoolRead {
   }
   [[nodiscard]] bool has_wanted(const ChunkInfo& chunk) const {
     return chunk.committed.bytes > chunk.sealed_bytes ||
-           std::any_of(chunk.ranges.begin(), chunk.ranges.end(), [&](const RangeInfo& each) { return is_wanted(each); });
+           std::any_of(chunk.ranges.begin(), chunk.ranges.end(),
+                       [&](const RangeInfo& each) { return is_wanted(each); });
   }
   static bool is_there(const PoolInfo& info, const ChunkInfo& chunk) {
     return std::any_of(info.chunks.begin(), info.chunks.end(), [&](const ChunkInfo& each) {

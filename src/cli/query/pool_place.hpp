@@ -1,5 +1,5 @@
-// PoolPlace: what stands in the pools of a state directory, of live processes and dead ones, and has not been delivered.
-// Used by TelemetryStore.
+// PoolPlace: what stands in the pools of a state directory, of live processes and dead ones, and has not been
+// delivered. Used by TelemetryStore.
 #pragma once
 
 #include "cli/query/telemetry_place.hpp"

@@ -23,8 +23,8 @@ std::vector<std::byte> without_children(base::Bytes message) {
 
 void put_record(std::vector<std::byte>& to, base::Bytes message) {
   std::byte head[11] = {model::record_tag};
-  const std::byte* const end = base::write_varint(head + 1, message.size());
-  to.insert(to.end(), &head[0], end);
+  std::byte* const end = base::write_varint(head + 1, message.size());
+  to.insert(to.end(), std::begin(head), end);
   to.insert(to.end(), message.begin(), message.end());
 }
 
@@ -41,9 +41,10 @@ std::vector<std::byte> make_request(const std::vector<const Record*>& records) {
     for (; next < records.size() && records[next]->context.get() == &context; ++next) {
       put_record(run, records[next]->message);
     }
-    const auto framed = model::frame_request({{1, run, static_cast<std::uint32_t>(next - first)}}, [&](model::ContextId) {
-      return std::optional(model::ContextView{context.resource_fields, context.scope_fields});
-    });
+    const auto framed =
+        model::frame_request({{1, run, static_cast<std::uint32_t>(next - first)}}, [&](model::ContextId) {
+          return std::optional(model::ContextView{context.resource_fields, context.scope_fields});
+        });
     for (const base::Bytes slice : framed->slices) request.insert(request.end(), slice.begin(), slice.end());
     first = next;
   }
@@ -74,8 +75,8 @@ Result<void> RecordVisitor::visit(const Piece& piece) {
 
 Record RecordVisitor::keep(base::Bytes message) {
   if (!context_) {
-    context_ = std::make_shared<const Context>(Context{owner_.service, scope_name_, without_children(resource_message_),
-                                                       without_children(scope_message_)});
+    context_ = std::make_shared<const Context>(
+        Context{owner_.service, scope_name_, without_children(resource_message_), without_children(scope_message_)});
   }
   return {context_, {message.begin(), message.end()}};
 }

@@ -1,6 +1,6 @@
-// TelemetryPlace: one of the places in which telemetry lies (pool, journal, Cassandra, quarantine), as something that gives
-// export requests to whoever looks for records. Reading changes nothing and takes no lock. Implemented by PoolPlace,
-// JournalPlace and CassandraPlace; used by TelemetryStore.
+// TelemetryPlace: one of the places in which telemetry lies (pool, journal, Cassandra, quarantine), as something that
+// gives export requests to whoever looks for records. Reading changes nothing and takes no lock. Implemented by
+// PoolPlace, JournalPlace and CassandraPlace; used by TelemetryStore.
 #pragma once
 
 #include <array>
@@ -53,19 +53,19 @@ struct Wanted {
   model::SignalSet signals;
   std::optional<base::WallTime> since;  // of the records' own times
   std::optional<base::WallTime> until;
-  std::string service;                  // empty: all
-  std::vector<TraceId> traces;          // empty: all
-  bool errors_only = false;             // spans
-  base::Duration duration_min{};        // of spans
-  bool with_delivered = false;          // also what the pool still holds of what was delivered
+  std::string service;            // empty: all
+  std::vector<TraceId> traces;    // empty: all
+  bool errors_only = false;       // spans
+  base::Duration duration_min{};  // of spans
+  bool with_delivered = false;    // also what the pool still holds of what was delivered
 };
 
 // A part of what was found.
 struct Piece {
   Place place = Place::pool;
   model::Signal signal = model::Signal::traces;
-  base::Bytes request;                         // an Export*ServiceRequest; for the time of the call
-  std::optional<model::ChunkId> chunk;         // if it is a whole chunk
+  base::Bytes request;                  // an Export*ServiceRequest; for the time of the call
+  std::optional<model::ChunkId> chunk;  // if it is a whole chunk
 };
 
 // What a place reads into. Not thread-safe.

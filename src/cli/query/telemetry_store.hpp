@@ -1,5 +1,6 @@
-// TelemetryStore: all places of one query as one. It reads them in the order in which telemetry moves, gives a chunk that
-// lies in two of them once, keeps to the limit of bytes, and remembers what could not be read. Used by the queries.
+// TelemetryStore: all places of one query as one. It reads them in the order in which telemetry moves, gives a chunk
+// that lies in two of them once, keeps to the limit of bytes, and remembers what could not be read. Used by the
+// queries.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +16,11 @@ namespace arca::cli::query {
 
 // What became of reading.
 struct ReadReport {
-  std::vector<std::string> damage;   // what could not be read, one sentence each
-  std::vector<std::string> notes;    // worth knowing
-  std::uint64_t damage_count = 0;    // also those that no longer found room in the list
-  bool unreachable = false;          // a place that needs a peer did not answer
-  bool cut = false;                  // the limit of bytes was reached
+  std::vector<std::string> damage;  // what could not be read, one sentence each
+  std::vector<std::string> notes;   // worth knowing
+  std::uint64_t damage_count = 0;   // also those that no longer found room in the list
+  bool unreachable = false;         // a place that needs a peer did not answer
+  bool cut = false;                 // the limit of bytes was reached
   std::uint64_t bytes = 0;
 };
 
@@ -32,8 +33,8 @@ class TelemetryStore {
   TelemetryStore(std::vector<std::unique_ptr<TelemetryPlace>> places, std::uint64_t bytes_max);
 
   struct Options {
-    bool repeats = false;   // also gives chunks that another place, or an earlier call, has given
-    bool indexed = true;    // reads places with an index, and those without
+    bool repeats = false;  // also gives chunks that another place, or an earlier call, has given
+    bool indexed = true;   // reads places with an index, and those without
     bool unindexed = true;
   };
   void read(const Wanted& wanted, const Options& options, const Take& take);

@@ -30,10 +30,12 @@ void TraceList::on_span(const otlp::SpanView& span) {
   TraceSummary& trace = at->second;
   trace.places.insert(place());
   if (span.span_id.size() == 8) {
-    const std::uint64_t key = base::load<std::uint64_t>(span.span_id.data()) ^
-                              base::load<std::uint64_t>(id.data()) ^ base::load<std::uint64_t>(id.data() + 8);
+    const std::uint64_t key = base::load<std::uint64_t>(span.span_id.data()) ^ base::load<std::uint64_t>(id.data()) ^
+                              base::load<std::uint64_t>(id.data() + 8);
     if (seen_.insert({&key, 1}) == 0 && !seen_.overflowed()) return;
   }
+  if (!trace.is_changed) changed_.push_back(id);
+  trace.is_changed = true;
   ++trace.span_count;
   if (span.status_code == status_error) ++trace.error_count;
   trace.start = std::min(trace.start, span.start_time);
@@ -50,10 +52,30 @@ void TraceList::on_span(const otlp::SpanView& span) {
     trace.root_service = service;
     trace.root_operation = number_of(span.name);
   }
-  if (!trace.is_match && filter_.takes(owner(), span)) {
+  if (!trace.is_match && filter_->takes(owner(), span)) {
     trace.is_match = true;
     ++match_count_;
   }
+}
+
+const TraceSummary* TraceList::find(const TraceId& id) const {
+  const auto at = traces_.find(id);
+  return at == traces_.end() ? nullptr : &at->second;
+}
+
+std::vector<TraceId> TraceList::take_changed() {
+  for (const TraceId& id : changed_) traces_[id].is_changed = false;
+  return std::exchange(changed_, {});
+}
+
+bool TraceList::is_complete(const TraceId& id) const {
+  const TraceSummary* const trace = find(id);
+  return trace != nullptr && trace->is_complete;
+}
+
+void TraceList::set_complete(const TraceId& id) {
+  const auto at = traces_.find(id);
+  if (at != traces_.end()) at->second.is_complete = true;
 }
 
 std::vector<const TraceSummary*> TraceList::newest(std::size_t limit) const {

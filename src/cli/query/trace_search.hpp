@@ -1,5 +1,5 @@
-// What can be said of a chunk without walking it: whether it is too old, and whether the ids that are looked for occur in
-// its bytes at all. Used by the places.
+// What can be said of a chunk without walking it: whether it is too old, and whether the ids that are looked for occur
+// in its bytes at all. Used by the places.
 #pragma once
 
 #include "cli/query/telemetry_place.hpp"
