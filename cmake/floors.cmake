@@ -8,6 +8,12 @@ arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::CRYPTO Pkg
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
 arca_floor(cassandra arca_model arca_os arca_otlp arca_net fmt::fmt ${CMAKE_DL_LIBS})
+if(TARGET arca_cassandra)
+  # The driver's C interface, seen by src/cassandra/cql_library.hpp alone; the driver itself is loaded at run time.
+  target_include_directories(arca_cassandra PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
+  include(GNUInstallDirs)
+  target_compile_definitions(arca_cassandra PRIVATE ARCA_LIBRARY_DIRECTORY="${CMAKE_INSTALL_LIBDIR}")
+endif()
 arca_floor(telemetry arca_flow arca_sinks arca_cassandra opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
   PkgConfig::YAML)
 arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)

@@ -21,10 +21,10 @@ struct CassandraSinkOptions {
   model::WriterId writer;
   std::string host;
   Purpose purpose = Purpose::overflow;
-  std::uint32_t in_flight_max = 32;          // chunks
-  std::uint32_t stripe_count = 2;            // segments open at a time; metrics always use the first
+  std::uint32_t in_flight_max = 32;  // chunks
+  std::uint32_t stripe_count = 2;    // segments open at a time; metrics always use the first
   base::Duration lifetime = segment_lifetime;
-  base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
+  base::Duration idle_time = std::chrono::seconds(2);       // a segment without new chunks for so long is sealed
   base::Duration watch_interval = std::chrono::seconds(2);  // how often to ask whether own segments were replayed
 };
 
@@ -55,8 +55,8 @@ class CassandraSink final : public model::Sink {
   void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
   void cancel_all() noexcept override;
 
-  // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it is
-  // worth calling again.
+  // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it
+  // is worth calling again.
   base::SteadyTime tend(base::SteadyTime now);
   // Seals everything open and waits for the answers: at the end of the process, so that recovery need not wait for the
   // lifetime to pass.
