@@ -167,7 +167,8 @@ Result<Statement> CqlClient::State::statement(std::string_view text, StatementKi
   const std::uint32_t flags = kind == StatementKind::conditional ? ARCA_CQL_SERIAL : ARCA_CQL_IDEMPOTENT;
   const std::int32_t status = library_.statement(client_, text.data(), text.size(), flags, &made.number);
   if (status == ARCA_CQL_OK) return made;
-  return failure(ErrorCode::internal, fmt::format("the Cassandra driver refuses a statement (status {}): {}", status, text));
+  return failure(ErrorCode::internal,
+                 fmt::format("the Cassandra driver refuses a statement (status {}): {}", status, text));
 }
 
 std::unique_ptr<Pending> CqlClient::State::take(std::uint64_t tag) noexcept {
@@ -243,8 +244,7 @@ void CqlClient::State::batch(Batch batch, AnswerCallback done) noexcept {
   raw.consistency = number_of(consistency_);
   raw.timestamp_us = batch.timestamp_us;
   raw.row_count = batch.row_count;
-  raw.values_per_row =
-      batch.row_count == 0 ? 0 : static_cast<std::uint32_t>(pending->raw.size() / batch.row_count);
+  raw.values_per_row = batch.row_count == 0 ? 0 : static_cast<std::uint32_t>(pending->raw.size() / batch.row_count);
   send(std::move(pending), std::move(done), [&](const Pending& under_way, std::uint64_t tag) noexcept {
     raw.values = under_way.raw.data();
     raw.tag = tag;
@@ -263,8 +263,7 @@ bool CqlClient::State::has_window(std::uint64_t bytes) noexcept {
   }
   if (!connected_.load(std::memory_order_relaxed)) return false;
   const std::scoped_lock lock(mutex_);
-  return pending_.empty() || (pending_.size() < in_flight_max_ &&
-                              pending_bytes_ + bytes <= in_flight_bytes_max_);
+  return pending_.empty() || (pending_.size() < in_flight_max_ && pending_bytes_ + bytes <= in_flight_bytes_max_);
 }
 
 arca_cql_client_status CqlClient::State::status() {

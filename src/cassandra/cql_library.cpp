@@ -85,21 +85,23 @@ Result<CqlLibrary> load_driver(const std::string& given) {
     CqlLibrary table;
     if (const char* const missing = fill(library, table); missing != nullptr) {
       return failure(ErrorCode::unsupported_version,
-                     fmt::format("{} is no driver of Arca: it lacks {}; install the one that came with this Arca", place,
-                                 missing));
+                     fmt::format("{} is no driver of Arca: it lacks {}; install the one that came with this Arca",
+                                 place, missing));
     }
     if (const auto version = table.abi_version(); version != ARCA_CQL_ABI_VERSION) {
-      return failure(ErrorCode::unsupported_version,
-                     fmt::format("the Cassandra driver {} speaks version {} of the interface, this Arca version {}; install "
-                                 "the one that came with this Arca",
-                                 place, version, ARCA_CQL_ABI_VERSION));
+      return failure(
+          ErrorCode::unsupported_version,
+          fmt::format("the Cassandra driver {} speaks version {} of the interface, this Arca version {}; install "
+                      "the one that came with this Arca",
+                      place, version, ARCA_CQL_ABI_VERSION));
     }
     return table;  // never closed: its threads may outlive whoever asked
   }
-  return failure(ErrorCode::not_found,
-                 "the Cassandra driver libarca_cql.so was not found; build Arca with -DARCA_WITH_CASSANDRA=ON (that needs "
-                 "cargo), say where the file is, or configure no Cassandra tier. Looked at:" +
-                     looked);
+  return failure(
+      ErrorCode::not_found,
+      "the Cassandra driver libarca_cql.so was not found; build Arca with -DARCA_WITH_CASSANDRA=ON (that needs "
+      "cargo), say where the file is, or configure no Cassandra tier. Looked at:" +
+          looked);
 }
 
 }  // namespace arca::cassandra

@@ -1,5 +1,5 @@
-// CqlLibrary: the driver's C interface as a table of pointers, filled from libarca_cql.so when a Cassandra tier is opened.
-// The only header that sees arca_cql.h; used by CqlClient.
+// CqlLibrary: the driver's C interface as a table of pointers, filled from libarca_cql.so when a Cassandra tier is
+// opened. The only header that sees arca_cql.h; used by CqlClient.
 #pragma once
 
 #include <arca_cql.h>

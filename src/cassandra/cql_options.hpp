@@ -1,5 +1,5 @@
-// What the driver is told when a client opens: the options, the consistencies by number, and where its lines go. Used by
-// CqlClient.
+// What the driver is told when a client opens: the options, the consistencies by number, and where its lines go. Used
+// by CqlClient.
 #pragma once
 
 #include <cstdint>
