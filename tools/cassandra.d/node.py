@@ -144,7 +144,7 @@ class Node:
             "initial_token": str(-2**63 + (self.number - 1) * 2**64 // size),
             "auto_bootstrap": False,
             "seed_provider": [{"class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
-                               "parameters": [{"seeds": options["addresses"][0]}]}],
+                               "parameters": [{"seeds": ",".join(options["addresses"])}]}],
             "listen_address": self.address, "rpc_address": self.address,
             "storage_port": STORAGE_PORT, "native_transport_port": options["port"], "start_native_transport": True,
             "data_file_directories": [str(data / "data")],
