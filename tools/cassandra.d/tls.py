@@ -9,13 +9,15 @@ be refused for. In the cluster's directory below tls/:
 """
 import datetime
 import subprocess
+import tempfile
+from pathlib import Path
 
 KINDS = ("node", "expired", "foreign")
 _CONFIGURATION = """[ca]
 default_ca = tests
 [tests]
-database = {directory}/{authority}.index
-new_certs_dir = {directory}
+database = {database}
+new_certs_dir = {copies}
 rand_serial = yes
 unique_subject = no
 default_md = sha256
@@ -43,37 +45,42 @@ def _new_key():
     return "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
 
 
-def _make_authority(directory, name):
+def _make_authority(directory, books, name):
     _openssl("req", *_new_key(), "-x509", "-days", 30, "-subj", f"/CN=Arca test {name}", "-keyout", directory / f"{name}.key",
              "-out", directory / f"{name}.pem")
-    (directory / f"{name}.index").touch()
-    (directory / f"{name}.conf").write_text(_CONFIGURATION.format(directory=directory, authority=name))
+    database = books / f"{name}.index"
+    database.touch()
+    (books / f"{name}.conf").write_text(_CONFIGURATION.format(database=database, copies=books))
 
 
-def _issue(directory, authority, name, subject, extensions, valid):
-    key, request, certificate = (directory / f"{name}{ending}" for ending in (".key", ".request", ".pem"))
+def _issue(directory, books, authority, name, subject, extension, valid):
+    key, certificate, request, extensions = directory / f"{name}.key", directory / f"{name}.pem", books / "request", books / "ext"
     _openssl("req", *_new_key(), "-subj", f"/CN={subject}", "-keyout", key, "-out", request)
-    (directory / "extensions").write_text(extensions + "\n")
-    _openssl("ca", "-batch", "-notext", "-config", directory / f"{authority}.conf", "-cert", directory / f"{authority}.pem",
-             "-keyfile", directory / f"{authority}.key", "-in", request, "-extfile", directory / "extensions", "-startdate",
-             valid[0], "-enddate", valid[1], "-out", certificate)
-    request.unlink()
+    extensions.write_text(extension + "\n")
+    _openssl("ca", "-batch", "-notext", "-config", books / f"{authority}.conf", "-cert", directory / f"{authority}.pem",
+             "-keyfile", directory / f"{authority}.key", "-in", request, "-extfile", extensions, "-startdate", valid[0],
+             "-enddate", valid[1], "-out", certificate)
 
 
 def make(directory, addresses):
     directory.mkdir()
+    with tempfile.TemporaryDirectory(dir=directory) as books:
+        _make_all(directory, Path(books), addresses)
+
+
+def _make_all(directory, books, addresses):
     now = datetime.datetime.now(datetime.timezone.utc)
     current = [(now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ") for days in (-1, 30)]
     past = ["20200101000000Z", "20200201000000Z"]
     for authority in ("ca", "foreign-ca"):
-        _make_authority(directory, authority)
+        _make_authority(directory, books, authority)
     signed = {"node": ("ca", current), "expired": ("ca", past), "foreign": ("foreign-ca", current)}
     for kind, (authority, valid) in signed.items():
         client = "client" if kind == "node" else "client-" + kind
-        _issue(directory, authority, client, "arca", "extendedKeyUsage=clientAuth", valid)
+        _issue(directory, books, authority, client, "arca", "extendedKeyUsage=clientAuth", valid)
         for number, address in enumerate(addresses, 1):
             name = f"{kind}{number}"
-            _issue(directory, authority, name, name, f"subjectAltName=IP:{address}", valid)
+            _issue(directory, books, authority, name, name, f"subjectAltName=IP:{address}", valid)
             (directory / f"{name}.chain").write_text((directory / f"{name}.key").read_text()
                                                      + (directory / f"{name}.pem").read_text()
                                                      + (directory / f"{authority}.pem").read_text())
