@@ -32,6 +32,12 @@ if(TARGET arca_telemetry_tests)
   target_compile_definitions(arca_telemetry_tests PRIVATE ARCA_SOURCE_DIRECTORY="${CMAKE_SOURCE_DIR}")
 endif()
 
+# The tests of the tier meet a real node, and the driver beside this build.
+if(TARGET arca_cassandra_tests)
+  target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra"
+    ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1")
+endif()
+
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.
 foreach(tests arca_net_tests arca_sinks_tests)
   if(TARGET ${tests})

@@ -9,7 +9,6 @@
 namespace arca::cassandra {
 namespace {
 
-
 // Text of a statement with {0} for the keyspace and {1}, {2} for the columns that several statements share.
 std::string text_of(std::string_view pattern, const std::string& keyspace) {
   return fmt::format(fmt::runtime(pattern), keyspace, chunk_columns, segment_columns);
@@ -22,7 +21,8 @@ constexpr std::string_view put_segment_text =
 constexpr std::string_view put_chunk_text =
     "INSERT INTO {0}.overflow_chunks (segment, position, {1}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view seal_segment_text =
-    "UPDATE {0}.overflow_segments SET sealed_at = ?, chunks = ?, spans = ?, points = ?, log_records = ?, raw_bytes = ?, "
+    "UPDATE {0}.overflow_segments SET sealed_at = ?, chunks = ?, spans = ?, points = ?, log_records = ?, raw_bytes = "
+    "?, "
     "stored_bytes = ?, time_min = ?, time_max = ?, services = ? WHERE bucket = ? AND shard = ? AND segment = ?";
 
 constexpr std::string_view put_row_text =
@@ -31,14 +31,12 @@ constexpr std::string_view put_row_text =
 constexpr std::string_view put_entry_text =
     "INSERT INTO {0}.overflow_traces (service, bucket, start_ns, trace_id, duration_ns, operation, spans, errors) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr std::string_view put_name_text =
-    "INSERT INTO {0}.overflow_names (kind, service, operation) VALUES (?, ?, ?)";
+constexpr std::string_view put_name_text = "INSERT INTO {0}.overflow_names (kind, service, operation) VALUES (?, ?, ?)";
 constexpr std::string_view mark_rows_text =
     "UPDATE {0}.overflow_segments SET rows_position = ? WHERE bucket = ? AND shard = ? AND segment = ?";
 
 constexpr std::string_view list_buckets_text = "SELECT bucket FROM {0}.overflow_buckets WHERE shard = ?";
-constexpr std::string_view list_segments_text =
-    "SELECT {2} FROM {0}.overflow_segments WHERE bucket = ? AND shard = ?";
+constexpr std::string_view list_segments_text = "SELECT {2} FROM {0}.overflow_segments WHERE bucket = ? AND shard = ?";
 constexpr std::string_view read_segment_text =
     "SELECT {2} FROM {0}.overflow_segments WHERE bucket = ? AND shard = ? AND segment = ?";
 constexpr std::string_view read_chunks_text =
@@ -57,13 +55,20 @@ CqlStore::~CqlStore() = default;
 Result<std::unique_ptr<CqlStore>> CqlStore::create(Cql& cql, const std::string& keyspace) {
   State::Statements made;
   const std::pair<Statement*, std::string_view> all[] = {
-      {&made.put_bucket, put_bucket_text},       {&made.put_segment, put_segment_text},
-      {&made.put_chunk, put_chunk_text},         {&made.seal_segment, seal_segment_text},
-      {&made.put_row, put_row_text},             {&made.put_entry, put_entry_text},
-      {&made.put_name, put_name_text},           {&made.mark_rows, mark_rows_text},
-      {&made.list_buckets, list_buckets_text},   {&made.list_segments, list_segments_text},
-      {&made.read_segment, read_segment_text},   {&made.read_chunks, read_chunks_text},
-      {&made.mark_replayed, mark_replayed_text}, {&made.put_quarantined, put_quarantined_text},
+      {&made.put_bucket, put_bucket_text},
+      {&made.put_segment, put_segment_text},
+      {&made.put_chunk, put_chunk_text},
+      {&made.seal_segment, seal_segment_text},
+      {&made.put_row, put_row_text},
+      {&made.put_entry, put_entry_text},
+      {&made.put_name, put_name_text},
+      {&made.mark_rows, mark_rows_text},
+      {&made.list_buckets, list_buckets_text},
+      {&made.list_segments, list_segments_text},
+      {&made.read_segment, read_segment_text},
+      {&made.read_chunks, read_chunks_text},
+      {&made.mark_replayed, mark_replayed_text},
+      {&made.put_quarantined, put_quarantined_text},
   };
   for (const auto& [target, pattern] : all) {
     auto statement = cql.statement(text_of(pattern, keyspace), StatementKind::idempotent);

@@ -32,8 +32,7 @@ class CqlStore::State {
     Statement put_quarantined;
   };
 
-  State(Cql& client, Statements made, LeaseTable table)
-      : cql(client), statements(made), leases(std::move(table)) {}
+  State(Cql& client, Statements made, LeaseTable table) : cql(client), statements(made), leases(std::move(table)) {}
 
   Cql& cql;
   const Statements statements;

@@ -74,11 +74,12 @@ Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
                            StatementKind::idempotent);
   if (added) {
     // One partition, so one decision; the epoch has no TTL, the owner has.
-    added = add(statements->take,
-                fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE shard = ? IF owner = null AND epoch = ? "
-                            "UPDATE {0} SET epoch = ? WHERE shard = ? APPLY BATCH",
-                            table),
-                StatementKind::conditional);
+    added = add(
+        statements->take,
+        fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE shard = ? IF owner = null AND epoch = ? "
+                    "UPDATE {0} SET epoch = ? WHERE shard = ? APPLY BATCH",
+                    table),
+        StatementKind::conditional);
   }
   if (added) {
     added = add(statements->renew,
@@ -87,8 +88,9 @@ Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
   }
   if (added) {
     // The only delete there is: of one cell among as many as there are shards.
-    added = add(statements->release, fmt::format("DELETE owner FROM {} WHERE shard = ? IF owner = ? AND epoch = ?", table),
-                StatementKind::conditional);
+    added =
+        add(statements->release, fmt::format("DELETE owner FROM {} WHERE shard = ? IF owner = ? AND epoch = ?", table),
+            StatementKind::conditional);
   }
   if (!added) return failure(added.error());
   return LeaseTable(cql, std::move(statements));

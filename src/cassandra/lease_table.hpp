@@ -1,6 +1,6 @@
-// LeaseTable: leases by conditional statements on recovery_leases. A lease is the owner's column and ends by its TTL; the
-// epoch stands beside it without one, so that it rises with every owner for as long as the table lives. Used by CqlStore
-// for shards, and by the schema for the one who makes the tables.
+// LeaseTable: leases by conditional statements on recovery_leases. A lease is the owner's column and ends by its TTL;
+// the epoch stands beside it without one, so that it rises with every owner for as long as the table lives. Used by
+// CqlStore for shards, and by the schema for the one who makes the tables.
 #pragma once
 
 #include <memory>

@@ -102,10 +102,11 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
                   "PRIMARY KEY ((kind), service, operation)) WITH default_time_to_live = {} AND {}",
                   space, settings.row_ttl.count(), kept));
   // How far `arca recover --scan-rows` has come.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.row_scans (scan text, range int, token bigint, rows bigint, done_at timestamp, "
-      "PRIMARY KEY ((scan), range)) WITH default_time_to_live = {} AND {}",
-      space, directory_ttl, kept));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.row_scans (scan text, range int, last_token bigint, rows bigint, "
+                  "done_at timestamp, "
+                  "PRIMARY KEY ((scan), range)) WITH default_time_to_live = {} AND {}",
+                  space, directory_ttl, kept));
   return all;
 }
 

@@ -79,7 +79,7 @@ class Joined {
   }
 
   std::mutex mutex_;
-  std::size_t left_;     // these protected by mutex_
+  std::size_t left_;  // these protected by mutex_
   StoreStatus worst_{};
   const StoreDone done_;
 };

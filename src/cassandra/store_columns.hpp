@@ -10,7 +10,8 @@ namespace arca::cassandra {
 
 // In the order in which the functions below read and write them.
 inline constexpr std::string_view segment_columns =
-    "segment, writer, host, purpose, opened_at, sealed_at, chunks, spans, points, log_records, raw_bytes, stored_bytes, "
+    "segment, writer, host, purpose, opened_at, sealed_at, chunks, spans, points, log_records, raw_bytes, "
+    "stored_bytes, "
     "time_min, time_max, services, rows_position, replay_position, replayed_at, quarantined_spans, quarantined_points, "
     "quarantined_log_records, TTL(writer)";
 inline constexpr std::string_view chunk_columns =
@@ -34,8 +35,8 @@ inline std::int32_t signed_of(std::uint32_t value) noexcept { return static_cast
 
 // Microseconds since 1970: the timestamp of a write.
 std::int64_t write_time(base::WallTime at) noexcept;
-// The timestamp of a write that may only ever rise: the position itself. So the greatest position wins, whoever writes it
-// and whatever his clock says.
+// The timestamp of a write that may only ever rise: the position itself. So the greatest position wins, whoever writes
+// it and whatever his clock says.
 constexpr std::int64_t write_time_of_position(std::int32_t position, bool is_end = false) noexcept {
   return (std::int64_t{position} + 1) * 2 + (is_end ? 1 : 0);
 }
