@@ -174,7 +174,8 @@ class Cql {
   virtual Result<Statement> statement(std::string_view text, StatementKind kind) = 0;
   virtual void execute(Request request, AnswerCallback done) noexcept = 0;
   virtual void batch(Batch batch, AnswerCallback done) noexcept = 0;
-  // Whether another request of so many bytes would be sent now.
+  // Whether another request of so many bytes would be sent now: the window has room, and a node is connected. When it
+  // is not, an answer under way or the next connection will change it; nobody is told, so ask again after a while.
   [[nodiscard]] virtual bool has_window(std::uint64_t bytes) const noexcept = 0;
   [[nodiscard]] virtual ConnectionStatus status() const = 0;
 };

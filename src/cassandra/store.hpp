@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,10 @@ inline constexpr std::int16_t shard_count = 16;
 base::WallTime bucket_of(base::WallTime time) noexcept;
 // All segments of one writer stand in one shard, so one recoverer sees them all, in their order.
 std::int16_t shard_of(model::WriterId writer) noexcept;
+
+// The kinds of rows in overflow_names: a service (its operation is empty), and an operation of a service.
+inline constexpr std::string_view kind_service = "service";
+inline constexpr std::string_view kind_operation = "operation";
 
 // Permanent numbers: they stand in the tables.
 enum class Purpose : std::int8_t {

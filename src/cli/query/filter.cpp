@@ -123,6 +123,11 @@ base::WallTime to_wall_time(std::uint64_t nanos) noexcept {
   return base::WallTime(base::Duration(static_cast<std::int64_t>(std::min<std::uint64_t>(nanos, INT64_MAX))));
 }
 
+bool has_parent(const otlp::SpanView& span) noexcept {
+  return std::any_of(span.parent_span_id.begin(), span.parent_span_id.end(),
+                     [](std::byte byte) { return byte != std::byte{0}; });
+}
+
 base::Duration duration_of(const otlp::SpanView& span) noexcept {
   return span.end_time > span.start_time ? to_wall_time(span.end_time) - to_wall_time(span.start_time)
                                          : base::Duration::zero();

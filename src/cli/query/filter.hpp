@@ -47,6 +47,8 @@ struct Filter {
 // The time of a log record: its own, else that at which it was seen.
 std::uint64_t time_of(const otlp::LogView& log) noexcept;
 base::WallTime to_wall_time(std::uint64_t nanos) noexcept;
+// Whether it names a parent; an id of zeros names none.
+bool has_parent(const otlp::SpanView& span) noexcept;
 // End minus start; 0 if the end is not behind the start.
 base::Duration duration_of(const otlp::SpanView& span) noexcept;
 

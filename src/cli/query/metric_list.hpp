@@ -1,5 +1,5 @@
-// MetricList: the time series that fulfil a filter, each with its newest point, or the metrics themselves for JSON. Used by
-// `arca query metrics`.
+// MetricList: the time series that fulfil a filter, each with its newest point, or the metrics themselves for JSON.
+// Used by `arca query metrics`.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// NameList: the services and their operations, with how much of each was met. Used by `arca query services` and `arca query
-// operations`.
+// NameList: the services and their operations, with how much of each was met. Used by `arca query services` and `arca
+// query operations`.
 #pragma once
 
 #include <cstdint>

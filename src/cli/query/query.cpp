@@ -42,7 +42,8 @@ Result<void> check_options(Subject subject, const QueryWords& words) {
       {"a trace id", !words.id.empty(), {trace}},
   };
   for (const Rule& rule : rules) {
-    if (!rule.is_given || std::find(rule.subjects.begin(), rule.subjects.end(), subject) != rule.subjects.end()) continue;
+    if (!rule.is_given || std::find(rule.subjects.begin(), rule.subjects.end(), subject) != rule.subjects.end())
+      continue;
     std::string allowed;
     for (const Subject each : rule.subjects) allowed += (allowed.empty() ? "" : ", ") + std::string(to_string(each));
     return invalid(std::string(rule.option) + " does not go with " + std::string(to_string(subject)) +
@@ -65,8 +66,7 @@ Result<void> read_times(const QueryWords& words, base::WallTime now, Filter& fil
     if (text.empty()) return {};
     to = parse_time(text, now);
     if (to) return {};
-    return invalid(option + ": '" + text +
-                   "' is no time; allowed: 15m (ago), 12:00, 2026-01-31, 2026-01-31T12:00:00Z");
+    return invalid(option + ": '" + text + "' is no time; allowed: 15m (ago), 12:00, 2026-01-31, 2026-01-31T12:00:00Z");
   };
   if (const auto done = read("--since", words.since, filter.since); !done) return done;
   if (const auto done = read("--until", words.until, filter.until); !done) return done;

@@ -1,5 +1,5 @@
-// Query: what the command line of `arca query` asks for, checked; and the two steps behind it. Used by query_command.cpp
-// and the tests.
+// Query: what the command line of `arca query` asks for, checked; and the two steps behind it. Used by
+// query_command.cpp and the tests.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ class QueryCommand final : public Command {
     app.add_flag("--json", words_.json, "Prints OTLP JSON, one export request a line");
     app.add_flag("--follow,-f", words_.follow, "Goes on with what is new until told to stop; traces, logs, metrics");
     app.add_flag("--details", words_.details, "trace: also attributes, ids, stack traces; cuts nothing");
-    app.add_option("--from", from_, "Only these places, of cassandra, journal, pool, quarantine; without it all there are")
+    app.add_option("--from", from_,
+                   "Only these places, of cassandra, journal, pool, quarantine; without it all there are")
         ->type_name("PLACES")
         ->delimiter(',')
         ->check(CLI::Validator(check_place, ""));
@@ -44,7 +45,8 @@ class QueryCommand final : public Command {
         ->type_name("SIZE")
         ->check(CLI::Validator(check_bytes, ""))
         ->capture_default_str();
-    app.add_option("--width", columns_, "Columns to draw in; without it those of the terminal, else of COLUMNS, else 100")
+    app.add_option("--width", columns_,
+                   "Columns to draw in; without it those of the terminal, else of COLUMNS, else 100")
         ->type_name("NUMBER");
     app.add_flag("--ascii", ascii_, "Draws with ASCII only, for terminals that know no UTF-8");
   }

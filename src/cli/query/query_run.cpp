@@ -170,9 +170,10 @@ int QueryRun::exit_code(std::size_t found) const {
     console_.note(fmt::format("and {} more that cannot be read", report.damage_count - report.damage.size()));
   }
   if (report.cut) {
-    console_.note(fmt::format("stopped after {}: not everything was looked through; --since narrows the search, "
-                              "--scan-limit lets it go on",
-                              format_bytes(report.bytes)));
+    console_.note(
+        fmt::format("stopped after {}: not everything was looked through; --since narrows the search, "
+                    "--scan-limit lets it go on",
+                    format_bytes(report.bytes)));
   }
   if (report.unreachable) return to_int(ExitCode::not_reachable);
   if (report.damage_count != 0) return to_int(ExitCode::failure);

@@ -6,9 +6,11 @@ const CommandText& query_text() {
   static const CommandText text{
       "query",
       "shows the traces, log records and metrics that were saved and not yet delivered",
-      "Looks through everything that Arca keeps: the pools and journals of a state directory, of processes that live and "
+      "Looks through everything that Arca keeps: the pools and journals of a state directory, of processes that live "
+      "and "
       "of those that died, the quarantine, and Cassandra when one is configured. It never writes and takes no lock, so "
-      "it may run at any time beside anything. What lies in several places is shown once. What has been delivered is at "
+      "it may run at any time beside anything. What lies in several places is shown once. What has been delivered is "
+      "at "
       "the Collector's back end, and no longer here, but for Cassandra, which keeps it until its TTL.\n\n"
       "  services     the services, with the number of their spans, log records and data points\n"
       "  operations   the span names of each service\n"
@@ -17,13 +19,15 @@ const CommandText& query_text() {
       "               events (•), links (↗) and log records (▪). A traceparent header will do for the id\n"
       "  logs         the newest log records that fulfil all conditions, in the order of time\n"
       "  metrics      the time series that fulfil all conditions, each with its newest value\n\n"
-      "Times are UTC. A time is a length of time before now (15m, 2h, 7d), a time of today (12:00), a date (2026-01-31), "
+      "Times are UTC. A time is a length of time before now (15m, 2h, 7d), a time of today (12:00), a date "
+      "(2026-01-31), "
       "or both (2026-01-31T12:00:00Z, also with an offset such as +02:00).\n\n"
       "With --json each line is one OTLP export request in OTLP JSON, as the Collector's file exporter writes it: of "
       "traces one trace a line, of logs and metrics one record or metric a line. services and operations are plain "
       "objects.\n\n"
       "With --follow the command goes on showing what is new until SIGINT or SIGTERM, also what is delivered while it "
-      "still stands in the pool. A trace is shown once nothing has come to it for a second; with --json each span comes "
+      "still stands in the pool. A trace is shown once nothing has come to it for a second; with --json each span "
+      "comes "
       "by itself.\n\n"
       "Log records and metrics that are equal to the last byte are shown once. Colour appears on a terminal only, and "
       "never with NO_COLOR set.",

@@ -60,6 +60,7 @@ void RecordVisitor::on_resource(const otlp::ResourceView& resource) {
     const auto* const text = std::get_if<std::string_view>(&each.value);
     if (each.key == "service.name" && text != nullptr) owner_.service = *text;
   }
+  if (owner_.service.empty()) owner_.service = "unknown_service";  // as the semantic conventions name it
 }
 
 void RecordVisitor::on_scope(const otlp::ScopeView& scope) {

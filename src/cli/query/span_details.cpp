@@ -12,7 +12,7 @@ namespace arca::cli::query {
 namespace {
 
 constexpr std::uint32_t status_error = 2;
-constexpr std::size_t lines_max = 30;        // of events and log records of one span, unless all are asked for
+constexpr std::size_t lines_max = 30;  // of events and log records of one span, unless all are asked for
 constexpr std::size_t value_columns_max = 200;
 
 struct Timed {
@@ -62,16 +62,17 @@ DetailLine event_detail(const otlp::EventView& event, std::uint64_t trace_start,
 
 void add_facts(const SpanRecord& record, std::vector<DetailLine>& lines) {
   const otlp::SpanView& span = record.span;
-  lines.push_back({" ", fmt::format("span {}{} kind {} scope {} in {}", otlp::to_hex(span.span_id),
-                                    span.parent_span_id.empty() ? "" : " parent " + otlp::to_hex(span.parent_span_id),
-                                    kind_text(span.kind), printable(record.record.context->scope),
-                                    to_string(record.places))});
+  lines.push_back(
+      {" ", fmt::format("span {}{} kind {} scope {} in {}", otlp::to_hex(span.span_id),
+                        span.parent_span_id.empty() ? "" : " parent " + otlp::to_hex(span.parent_span_id),
+                        kind_text(span.kind), printable(record.record.context->scope), to_string(record.places))});
   for (const otlp::KeyValueView& each : span.attributes.all()) {
     lines.push_back({" ", printable(each.key) + " = " + value_text(each.value)});
   }
   if (span.dropped_attribute_count + span.dropped_event_count + span.dropped_link_count != 0) {
-    lines.push_back({" ", fmt::format("dropped by its limits: {} attributes, {} events, {} links",
-                                      span.dropped_attribute_count, span.dropped_event_count, span.dropped_link_count)});
+    lines.push_back(
+        {" ", fmt::format("dropped by its limits: {} attributes, {} events, {} links", span.dropped_attribute_count,
+                          span.dropped_event_count, span.dropped_link_count)});
   }
 }
 
@@ -84,10 +85,11 @@ DetailLine log_detail(const LogRecord& record, std::uint64_t trace_start, const 
   const auto* const text = std::get_if<std::string_view>(&log.body);
   std::string body = text != nullptr ? printable(*text) : value_text(log.body);
   if (!log.event_name.empty()) body = printable(log.event_name) + ": " + body;
-  return {std::string(screen.draw("▪", "-")),
-          fmt::format("{} {}{}{}", offset_text(time_of(log), trace_start), severity, severity.empty() ? "" : " ", body) +
-              attributes_text(log.attributes, false),
-          severity_colour(log.severity_number)};
+  return {
+      std::string(screen.draw("▪", "-")),
+      fmt::format("{} {}{}{}", offset_text(time_of(log), trace_start), severity, severity.empty() ? "" : " ", body) +
+          attributes_text(log.attributes, false),
+      severity_colour(log.severity_number)};
 }
 
 std::vector<DetailLine> span_details(const SpanRecord& record, const std::vector<const LogRecord*>& logs,
@@ -113,7 +115,8 @@ std::vector<DetailLine> span_details(const SpanRecord& record, const std::vector
   const std::size_t shown = all ? timed.size() : std::min(timed.size(), lines_max);
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(std::move(timed[i].line));
   if (shown < timed.size()) {
-    lines.push_back({" ", fmt::format("and {} more events and log records (--details shows all)", timed.size() - shown)});
+    lines.push_back(
+        {" ", fmt::format("and {} more events and log records (--details shows all)", timed.size() - shown)});
   }
   return lines;
 }

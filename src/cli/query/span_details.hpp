@@ -1,5 +1,5 @@
-// What stands below a span in the waterfall: its error, events, links, log records, and attributes if asked for, as lines
-// without indentation. Used by waterfall.cpp.
+// What stands below a span in the waterfall: its error, events, links, log records, and attributes if asked for, as
+// lines without indentation. Used by waterfall.cpp.
 #pragma once
 
 #include <string>

@@ -45,7 +45,7 @@ void TraceList::on_span(const otlp::SpanView& span) {
     trace.services.push_back(service);
   }
   // The root gives the trace its name; as long as it is not there, the earliest span.
-  const bool is_root = span.parent_span_id.empty();
+  const bool is_root = !has_parent(span);
   if (is_root > trace.has_root || (is_root == trace.has_root && span.start_time < trace.root_start)) {
     trace.has_root = is_root;
     trace.root_start = span.start_time;

@@ -13,7 +13,7 @@ namespace arca::cli::query {
 namespace {
 
 constexpr model::SignalSet only_traces = model::SignalSet::only(model::Signal::traces);
-constexpr std::size_t indexed_traces_max = 20'000;  // that one search reads from places with an index
+constexpr std::size_t indexed_traces_max = 20'000;   // that one search reads from places with an index
 constexpr std::size_t spans_of_trace_max = 100'000;  // of one trace as JSON
 
 std::string services_text(const TraceList& list, const TraceSummary& trace) {
@@ -65,8 +65,8 @@ std::size_t QueryRun::run_traces() {
     print_traces(list, traces, true);
   }
   if (list.overflowed()) {
-    console_.note(fmt::format("more than {} traces: the rest is left out; --since narrows the search",
-                              TraceList::traces_max));
+    console_.note(
+        fmt::format("more than {} traces: the rest is left out; --since narrows the search", TraceList::traces_max));
   }
   if (!query_.follow) {
     note_more(traces.size(), list.match_count(), "traces");
@@ -142,8 +142,8 @@ void QueryRun::search_traces(TraceList& list, const Take& take) {
     }
     // Enough, if no older trace can push one of these out.
     const auto newest = list.newest(query_.limit);
-    const bool is_enough = newest.size() == query_.limit &&
-                           (!more_before || to_wall_time(newest.back()->start) >= *more_before);
+    const bool is_enough =
+        newest.size() == query_.limit && (!more_before || to_wall_time(newest.back()->start) >= *more_before);
     if (is_enough || !more_before || (wanted.until && *more_before >= *wanted.until)) break;
     wanted.until = more_before;
     batch = std::min<std::size_t>(2 * batch, 1000);

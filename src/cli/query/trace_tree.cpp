@@ -15,8 +15,8 @@ class Ordering {
     std::unordered_map<std::string_view, std::size_t> by_id;
     for (std::size_t i = 0; i < spans.size(); ++i) by_id.try_emplace(base::as_text(spans[i].span.span_id), i);
     for (std::size_t i = 0; i < spans.size(); ++i) {
-      const std::string_view parent = base::as_text(spans[i].span.parent_span_id);
-      const auto at = parent.empty() ? by_id.end() : by_id.find(parent);
+      const otlp::SpanView& span = spans[i].span;
+      const auto at = has_parent(span) ? by_id.find(base::as_text(span.parent_span_id)) : by_id.end();
       (at == by_id.end() || at->second == i ? roots_ : children_[at->second]).push_back(i);
     }
     for (auto& siblings : children_) sort(siblings);
@@ -52,8 +52,7 @@ class Ordering {
       const otlp::SpanView& x = spans_[a].span;
       const otlp::SpanView& y = spans_[b].span;
       if (x.start_time != y.start_time) return x.start_time < y.start_time;
-      return x.end_time != y.end_time ? x.end_time > y.end_time
-                                      : base::as_text(x.span_id) < base::as_text(y.span_id);
+      return x.end_time != y.end_time ? x.end_time > y.end_time : base::as_text(x.span_id) < base::as_text(y.span_id);
     });
   }
 
@@ -69,7 +68,7 @@ class Ordering {
       const SpanRecord& span = spans_[step.span];
       const auto& children = children_[step.span];
       order_.push_back({&span, step.parent, step.depth, step.is_last, !children.empty(),
-                        step.parent == TraceNode::none && !span.span.parent_span_id.empty()});
+                        step.parent == TraceNode::none && has_parent(span.span)});
       for (std::size_t i = children.size(); i-- > 0;) {
         steps.push_back({children[i], place, step.depth + 1, i + 1 == children.size()});
       }

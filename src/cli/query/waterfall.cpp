@@ -214,9 +214,8 @@ class Waterfall {
     std::vector<const LogRecord*> rest;
     for (const auto& [span, logs] : logs_) rest.insert(rest.end(), logs.begin(), logs.end());
     if (!rest.empty()) {
-      std::stable_sort(rest.begin(), rest.end(), [](const LogRecord* a, const LogRecord* b) {
-        return time_of(a->log) < time_of(b->log);
-      });
+      std::stable_sort(rest.begin(), rest.end(),
+                       [](const LogRecord* a, const LogRecord* b) { return time_of(a->log) < time_of(b->log); });
       line("");
       line(screen_.paint(Colour::faint, nodes_.empty() ? "log records of the trace, of which no span is here"
                                                        : "log records of the trace, of spans that are not here"));
