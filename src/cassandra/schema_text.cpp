@@ -95,12 +95,8 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
                   "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
                   "WITH default_time_to_live = {} AND {}",
                   space, directory_ttl, kept));
-<<<<<<< HEAD
-  // Who recovers which shard; only ever written by conditional statements.
-=======
   // Who recovers which shard (and, as shard -1, who makes the tables); only ever written by conditional statements. The
   // owner's column ends by a TTL of its own, the epoch never.
->>>>>>> w-cql
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.recovery_leases (shard smallint PRIMARY KEY, owner uuid, epoch bigint) "
       "WITH id = {} AND gc_grace_seconds = 3600",
