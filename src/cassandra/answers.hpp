@@ -15,8 +15,8 @@
 
 namespace arca::cassandra {
 
-// Answers as they come, each with the number of its question. Thread-safe: many put, one takes. Shared with the callbacks,
-// so that an answer that comes too late finds somebody who drops it.
+// Answers as they come, each with the number of its question. Thread-safe: many put, one takes. Shared with the
+// callbacks, so that an answer that comes too late finds somebody who drops it.
 template <class T>
 class Answers {
  public:
@@ -43,8 +43,9 @@ class Answers {
   std::deque<std::pair<std::size_t, T>> arrived_;  // protected by mutex_
 };
 
-// Asks the questions 0 to count - 1, at most `in_flight_max` at a time. `ask(number, done)` sends one; `take(number, answer)`
-// is called on this thread, and says what next: go on, ask this number again (its next page, or it was not sent), or stop.
+// Asks the questions 0 to count - 1, at most `in_flight_max` at a time. `ask(number, done)` sends one; `take(number,
+// answer)` is called on this thread, and says what next: go on, ask this number again (its next page, or it was not
+// sent), or stop.
 enum class Next : std::uint8_t { go_on, again, again_later, stop };
 
 template <class T>

@@ -43,8 +43,8 @@ Result<void> ParkedReader::State::prepare() {
       {&rows, rows_text},   {&names, names_text},           {&names_of_service, names_of_service_text},
       {&index, index_text}, {&quarantine, quarantine_text}, {&quarantine_days, quarantine_days_text}};
   for (const auto& [target, pattern] : all) {
-    const auto statement = cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns),
-                                         StatementKind::idempotent);
+    const auto statement =
+        cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns), StatementKind::idempotent);
     if (!statement) return failure(statement.error());
     *target = *statement;
   }
@@ -108,7 +108,8 @@ Result<std::vector<std::string>> ParkedReader::services() {
         values.text(kind_service);
         return values;
       },
-      names_page_size, [&](std::size_t, const Row& row) {
+      names_page_size,
+      [&](std::size_t, const Row& row) {
         all.emplace_back(row.text(0));
         return true;
       });
@@ -126,7 +127,8 @@ Result<std::vector<std::pair<std::string, std::string>>> ParkedReader::operation
         if (!service.empty()) values.text(service);
         return values;
       },
-      names_page_size, [&](std::size_t, const Row& row) {
+      names_page_size,
+      [&](std::size_t, const Row& row) {
         all.emplace_back(row.text(0), row.text(1));
         return true;
       });
@@ -158,9 +160,9 @@ Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
   std::unordered_map<std::string, std::int64_t> found;  // by trace: its first start
   std::int64_t certain_from = INT64_MIN;                // of a partition that was cut, older lines are not known
   std::size_t at = 0;
-  for (std::size_t step = 2; at < buckets.size() && found.size() < query.limit && certain_from == INT64_MIN; step *= 2) {
-    const std::size_t count =
-        std::min({step, buckets.size() - at, std::max<std::size_t>(1, questions_max / services)});
+  for (std::size_t step = 2; at < buckets.size() && found.size() < query.limit && certain_from == INT64_MIN;
+       step *= 2) {
+    const std::size_t count = std::min({step, buckets.size() - at, std::max<std::size_t>(1, questions_max / services)});
     std::vector<std::size_t> line_counts(count * services);
     const auto done = state_->select(
         state_->index, line_counts.size(),
@@ -170,7 +172,8 @@ Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
           values.bigint(first).bigint(end).integer(static_cast<std::int32_t>(lines_max));
           return values;
         },
-        rows_page_size, [&](std::size_t number, const Row& row) {
+        rows_page_size,
+        [&](std::size_t number, const Row& row) {
           const std::int64_t start = row.bigint(0).value_or(0);
           if (++line_counts[number] == lines_max) certain_from = std::max(certain_from, start);
           if (row.bigint(2).value_or(0) < query.duration_min.count()) return true;

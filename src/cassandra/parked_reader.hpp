@@ -1,5 +1,5 @@
-// ParkedReader: looks at what lies in Cassandra: traces by id and by service and time, names, chunks, quarantine. It never
-// writes. Each call sends what it needs side by side and waits for the answers. Used by `arca query`.
+// ParkedReader: looks at what lies in Cassandra: traces by id and by service and time, names, chunks, quarantine. It
+// never writes. Each call sends what it needs side by side and waits for the answers. Used by `arca query`.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +30,15 @@ struct IndexedTrace {
 
 struct IndexQuery {
   std::vector<std::string> services;
-  TimeRange range;                   // of the starts
+  TimeRange range;  // of the starts
   base::Duration duration_min{};
   bool errors_only = false;
   std::size_t limit = 100;
 };
 
 struct IndexAnswer {
-  std::vector<IndexedTrace> traces;            // each once, the newest first
-  std::optional<base::WallTime> more_before;   // set: there may be more, which began before this
+  std::vector<IndexedTrace> traces;           // each once, the newest first
+  std::optional<base::WallTime> more_before;  // set: there may be more, which began before this
 };
 
 // Chunks of a segment from a position on.

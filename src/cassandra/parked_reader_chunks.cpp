@@ -9,7 +9,7 @@ namespace arca::cassandra {
 
 namespace {
 
-constexpr std::uint32_t chunks_at_once = 8;        // of one segment
+constexpr std::uint32_t chunks_at_once = 8;         // of one segment
 constexpr std::uint32_t quarantine_page_size = 16;  // rows with payloads
 constexpr base::Duration clock_margin = std::chrono::minutes(5);
 
@@ -22,8 +22,8 @@ bool may_hold(const SegmentEntry& entry, const TimeRange& range) noexcept {
 
 }  // namespace
 
-// A segment holds what was recorded before it was full, but nothing says how long before: what lay in a journal is parked
-// late. So only its end leaves buckets out.
+// A segment holds what was recorded before it was full, but nothing says how long before: what lay in a journal is
+// parked late. So only its end leaves buckets out.
 Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range) {
   std::vector<std::pair<base::WallTime, std::int16_t>> partitions;
   const auto listed = state_->read<std::vector<base::WallTime>>(
@@ -86,7 +86,8 @@ Result<void> ParkedReader::read_chunks(const std::vector<SegmentPart>& parts, co
 Result<void> ParkedReader::read_quarantine(const TimeRange& range, const TakeRejected& take) {
   std::vector<base::WallTime> days;
   const auto listed = state_->select(
-      state_->quarantine_days, 1, [](std::size_t) { return Values(); }, 0, [&](std::size_t, const Row& row) {
+      state_->quarantine_days, 1, [](std::size_t) { return Values(); }, 0,
+      [&](std::size_t, const Row& row) {
         const auto day = row.timestamp(0);
         // Rejected after it was recorded: a day that ended before leaves nothing to find.
         if (day && (!range.since || *day + std::chrono::days(1) + clock_margin >= *range.since)) days.push_back(*day);

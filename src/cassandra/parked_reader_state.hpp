@@ -17,7 +17,8 @@ class ParkedReader::State {
   Result<void> prepare();
   [[nodiscard]] std::vector<base::WallTime> index_buckets(const TimeRange& range) const;
 
-  // Asks a statement once for each of `count` sets of values, all pages of each; `take(number, row)` says whether to go on.
+  // Asks a statement once for each of `count` sets of values, all pages of each; `take(number, row)` says whether to go
+  // on.
   using MakeValues = std::function<Values(std::size_t)>;
   using TakeRowOf = std::function<bool(std::size_t, const Row&)>;
   Result<void> select(Statement statement, std::size_t count, const MakeValues& values, std::uint32_t page_size,

@@ -1,6 +1,6 @@
 // What `arca query` finds and says: conditions, limits, JSON, following, and mistakes.
-#include "cli/query_fixture.hpp"
 #include "cli/query/time_point.hpp"
+#include "cli/query_fixture.hpp"
 
 namespace arca::cli {
 namespace {
@@ -194,8 +194,9 @@ TEST(TimePointTest, TimesAreReadAsPeopleTypeThem) {
       {"2026-01-31T09:30:00-0530", midnight + 15h},
       {"2024-02-29", std::chrono::sys_days(std::chrono::year(2024) / 2 / 29)}};
   for (const auto& [text, time] : good) EXPECT_EQ(query::parse_time(text, now), time) << text;
-  for (const char* text : {"", "noon", "24:00", "12", "12:", "2026-02-30", "2026-13-01", "2026-01-31T", "2026-01-31T9:30",
-                           "2026-01-31Z", "2026-01-31T09:30:15.Z", "2026-01-31T09:30+2", "1999", "-5m"}) {
+  for (const char* text :
+       {"", "noon", "24:00", "12", "12:", "2026-02-30", "2026-13-01", "2026-01-31T", "2026-01-31T9:30", "2026-01-31Z",
+        "2026-01-31T09:30:15.Z", "2026-01-31T09:30+2", "1999", "-5m"}) {
     EXPECT_FALSE(query::parse_time(text, now)) << text;
   }
 }

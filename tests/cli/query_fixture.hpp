@@ -1,5 +1,5 @@
-// What the tests of `arca query` share: a state directory, processes that record into it through arca::Telemetry while no
-// Collector is there, and the little shop whose telemetry is looked for. Used by tests/cli/query_*_test.cpp.
+// What the tests of `arca query` share: a state directory, processes that record into it through arca::Telemetry while
+// no Collector is there, and the little shop whose telemetry is looked for. Used by tests/cli/query_*_test.cpp.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <csignal>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <streambuf>
@@ -25,6 +25,7 @@
 #include "cli/otlp_request.hpp"
 #include "cli/run_command.hpp"
 #include "journal/journal.hpp"
+#include "otlp/reader.hpp"
 #include "support/fork_quiet.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/wait.hpp"
@@ -82,6 +83,7 @@ class QueryTest : public ::testing::Test {
     config.otlp.endpoint = "http://127.0.0.1:9";  // nobody
     config.schedule_delay = std::chrono::milliseconds(20);
     config.self_metrics = false;
+    config.shutdown_timeout = std::chrono::milliseconds(100);
     config.recovery.enabled = false;
     config.install_global = false;
     return config;
@@ -116,7 +118,8 @@ class QueryTest : public ::testing::Test {
     const otel::trace::Scope scope(root);
     logger->Info("checkout begins", otel::common::MakeAttributes({{"items", 3}}));
     {
-      const auto charge = tracer->StartSpan("charge card", {{"card.kind", "visa"}}, {{earlier->GetContext(), {{"why", "retry"}}}});
+      const auto charge =
+          tracer->StartSpan("charge card", {{"card.kind", "visa"}}, {{earlier->GetContext(), {{"why", "retry"}}}});
       const otel::trace::Scope inner(charge);
       charge->AddEvent("exception", {{"exception.type", "CardError"},
                                      {"exception.message", "card declined"},

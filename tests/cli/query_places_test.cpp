@@ -1,4 +1,5 @@
-// `arca query` over the places on this host: whatever process recorded it, however it ended, it is found where it lies, once.
+// `arca query` over the places on this host: whatever process recorded it, however it ended, it is found where it lies,
+// once.
 #include <fcntl.h>
 
 #include <atomic>
@@ -20,8 +21,9 @@ TEST_F(QueryPlacesTest, ATraceIsShownWhileItsProcessLives) {
   const std::string id = record_checkout(*telemetry);
   const Outcome outcome = query({"trace", id});
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
-  for (const char* part : {"GET /checkout", "charge card", "render", "error: card declined", "exception.type=\"CardError\"",
-                           "link to trace", "the bank said no", "checkout begins", "3 spans", "1 error", "2 log records"}) {
+  for (const char* part :
+       {"GET /checkout", "charge card", "render", "error: card declined", "exception.type=\"CardError\"",
+        "link to trace", "the bank said no", "checkout begins", "3 spans", "1 error", "2 log records"}) {
     EXPECT_NE(outcome.out.find(part), std::string::npos) << part << " is not in\n" << outcome.out;
   }
   EXPECT_EQ(outcome.out.find("exception.stacktrace"), std::string::npos);
@@ -55,7 +57,8 @@ TEST_F(QueryPlacesTest, WhatPoolAndJournalHoldOfKilledProcessesIsAllFound) {
   EXPECT_EQ(services[0]["places"], Json({"pool", "journal"}));
   const auto of_journal = lines_of(query({"services", "--json", "--from", "journal"}).out);
   const auto of_pool = lines_of(query({"services", "--json", "--from", "pool"}).out);
-  EXPECT_EQ(of_journal[0]["spans"].get<std::size_t>() + of_pool[0]["spans"].get<std::size_t>(), span_count);
+  // What was on its way from one to the other when the process was killed lies in both.
+  EXPECT_GE(of_journal[0]["spans"].get<std::size_t>() + of_pool[0]["spans"].get<std::size_t>(), span_count);
 }
 
 TEST_F(QueryPlacesTest, ASpanThatLiesInSeveralPlacesIsShownOnceWithAllOfThem) {
@@ -99,7 +102,8 @@ TEST_F(QueryPlacesTest, QueryingChangesNothing) {
     return all;
   };
   const auto before = content();
-  for (const char* what : {"services", "operations", "traces", "logs", "metrics"}) query({what});
+  for (const char* what : {"services", "operations", "traces", "logs", "metrics"})
+    EXPECT_NE(query({what}).code, 1) << what;
   EXPECT_EQ(content(), before);
 }
 

@@ -72,31 +72,43 @@ void MetricList::on_metric(const otlp::MetricView& metric) {
   }
 }
 
-void MetricList::add_row(Table& table, const Key& key, const Series& series) {
+namespace {
+Table empty_table() {
+  return Table({{"METRIC", Table::always},
+                {"SERVICE", 3},
+                {"VALUE", Table::always, true},
+                {"KIND", 1},
+                {"TIME (UTC)", 2, true},
+                {"POINTS", 0},
+                {"ATTRIBUTES", 4}});
+}
+}  // namespace
+
+void MetricList::add_row(Table& table, const Key& key, const Series& series, const Screen& screen) {
   // "1" is how the semantic conventions write that a number has no unit, "{item}" that it counts items.
   const bool has_unit = !series.unit.empty() && series.unit != "1";
   table.add({{key.name, false, true, Colour::strong},
              {key.service.empty() ? "-" : key.service, false, true, Colour::service},
              {series.value + (has_unit ? " " + series.unit : ""), true},
              {series.kind},
-             {format_time(to_wall_time(series.time)), false, true, Colour::faint},
+             {format_time(to_wall_time(series.time), screen), false, true, Colour::faint},
              {std::to_string(series.point_count), true},
              {key.attributes, false, true, Colour::faint}});
 }
 
-Table MetricList::table(std::size_t limit) const {
-  Table table({"METRIC", "SERVICE", "VALUE", "KIND", "TIME (UTC)", "POINTS", "ATTRIBUTES"});
+Table MetricList::table(std::size_t limit, const Screen& screen) const {
+  Table table = empty_table();
   for (const auto& [key, series] : series_) {
     if (limit-- == 0) break;
-    add_row(table, key, series);
+    add_row(table, key, series, screen);
   }
   return table;
 }
 
-Table MetricList::take_changes() {
-  Table table({"METRIC", "SERVICE", "VALUE", "KIND", "TIME (UTC)", "POINTS", "ATTRIBUTES"});
+Table MetricList::take_changes(const Screen& screen) {
+  Table table = empty_table();
   for (auto& [key, series] : series_) {
-    if (series.is_new) add_row(table, key, series);
+    if (series.is_new) add_row(table, key, series, screen);
     series.is_new = false;
   }
   return table;

@@ -33,9 +33,9 @@ class MetricList final : public RecordVisitor {
     bool is_new = true;  // since the last look
   };
   // By name, service and attributes; at most so many rows.
-  [[nodiscard]] Table table(std::size_t limit) const;
+  [[nodiscard]] Table table(std::size_t limit, const Screen& screen) const;
   // Those that changed since the last call, for --follow.
-  Table take_changes();
+  Table take_changes(const Screen& screen);
   // In the order of time; forgets them, but not that they were met.
   std::vector<Record> take_records();
 
@@ -54,7 +54,7 @@ class MetricList final : public RecordVisitor {
     std::uint64_t time = 0;
     Record record;
   };
-  static void add_row(Table& table, const Key& key, const Series& series);
+  static void add_row(Table& table, const Key& key, const Series& series, const Screen& screen);
 
   const Filter& filter_;
   const bool records_;

@@ -66,8 +66,12 @@ void NameList::add(const NamePair& name, Place place) {
 }
 
 Table NameList::table(std::size_t limit) const {
-  Table table(operations_ ? std::vector<std::string>{"SERVICE", "OPERATION", "SPANS", "ERRORS", "IN"}
-                          : std::vector<std::string>{"SERVICE", "SPANS", "ERRORS", "LOG RECORDS", "POINTS", "IN"});
+  constexpr int always = Table::always;
+  Table table(
+      operations_
+          ? std::vector<Table::Column>{{"SERVICE", 3}, {"OPERATION", always}, {"SPANS"}, {"ERRORS", 2}, {"IN", 0}}
+          : std::vector<Table::Column>{
+                {"SERVICE", always}, {"SPANS", 4}, {"ERRORS", 3}, {"LOG RECORDS", 2}, {"POINTS"}, {"IN", 0}});
   for (const auto& [key, counts] : names_) {
     if (limit-- == 0) break;
     const Table::Cell spans = count_cell(counts.spans, counts.places);

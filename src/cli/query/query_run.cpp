@@ -128,8 +128,8 @@ std::size_t QueryRun::run_metrics() {
       }
       return;
     }
-    const Table table = is_first ? list.table(query_.limit) : list.take_changes();
-    if (is_first) list.take_changes();
+    const Table table = is_first ? list.table(query_.limit, screen_) : list.take_changes(screen_);
+    if (is_first) list.take_changes(screen_);
     found = list.series_count();
     if (!table.empty()) console_.print(table.text(screen_, is_first));
     is_first = false;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
@@ -70,6 +71,7 @@ Screen Screen::of(const Console& console, const os::Environment& environment, st
   screen.ascii = ascii || (terminal && wants_ascii(environment));
   if (columns == 0 && terminal) columns = columns_of_terminal();
   if (columns == 0) columns = as_size(environment.get("COLUMNS").value_or(""));
+  screen.cuts_tables = columns != 0;
   screen.columns = columns == 0 ? columns_default : std::clamp(columns, columns_min, columns_max);
   return screen;
 }
@@ -81,34 +83,69 @@ std::string Screen::paint(Colour wanted, std::string_view text, std::string_view
 
 std::string Screen::shown(std::string_view text) const { return ascii ? ascii_only(text) : std::string(text); }
 
-std::string Table::text(const Screen& screen, bool with_headings) const {
+// 0: left out.
+std::vector<std::size_t> Table::choose_widths(std::size_t room, bool with_headings) const {
+  constexpr std::size_t cut_min = 12;  // less of a text says nothing
   std::vector<std::size_t> widths;
-  for (const std::string& heading : headings_) widths.push_back(with_headings ? column_count(heading) : 0);
+  for (const Column& column : columns_) widths.push_back(with_headings ? column_count(column.heading) : 1);
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], column_count(row[i].text));
   }
-  // Too wide: the widest column gives way until it fits, but none below a dozen.
-  constexpr std::size_t width_min = 12;
-  std::size_t sum = gap * (widths.size() - 1);
-  for (const std::size_t width : widths) sum += width;
-  while (sum > screen.columns) {
-    std::size_t& widest = *std::max_element(widths.begin(), widths.end());
-    if (widest <= width_min) break;
-    --widest;
-    --sum;
+  const auto used = [&] {
+    std::size_t sum = 0;
+    for (const std::size_t width : widths) sum += width == 0 ? 0 : width + gap;
+    return sum - gap;
+  };
+  const auto widest_to_cut = [&] {
+    std::optional<std::size_t> widest;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (columns_[i].is_whole || widths[i] <= cut_min) continue;
+      if (!widest || widths[i] > widths[*widest]) widest = i;
+    }
+    return widest;
+  };
+  const auto least_important = [&] {
+    std::optional<std::size_t> least;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (widths[i] == 0 || columns_[i].importance >= always) continue;
+      if (!least || columns_[i].importance < columns_[*least].importance) least = i;
+    }
+    return least;
+  };
+  while (used() > room) {
+    if (const auto widest = widest_to_cut()) {
+      --widths[*widest];
+    } else if (const auto least = least_important()) {
+      widths[*least] = 0;
+    } else {
+      break;  // what may neither be cut nor left out is wider than the screen
+    }
   }
+  return widths;
+}
+
+std::string Table::text(const Screen& screen, bool with_headings) const {
+  const std::vector<std::size_t> widths = choose_widths(screen.cuts_tables ? screen.columns : SIZE_MAX, with_headings);
   std::string text;
   const auto line = [&](const auto& cell_text) {
-    for (std::size_t i = 0; i < widths.size(); ++i) text += cell_text(i) + (i + 1 < widths.size() ? "  " : "");
+    bool is_first = true;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (widths[i] == 0) continue;
+      text += (is_first ? "" : "  ") + cell_text(i);
+      is_first = false;
+    }
     while (text.ends_with(' ')) text.pop_back();
     text += '\n';
   };
   if (with_headings) {
-    line([&](std::size_t i) { return screen.paint(Colour::faint, pad_right(headings_[i], widths[i])); });
+    line([&](std::size_t i) {
+      const bool is_number = !rows_.empty() && rows_.front()[i].is_number;
+      const std::string& heading = columns_[i].heading;
+      return screen.paint(Colour::faint, is_number ? pad_left(heading, widths[i]) : pad_right(heading, widths[i]));
+    });
   }
   for (const auto& row : rows_) {
     line([&](std::size_t i) {
-      if (i >= row.size()) return std::string(widths[i], ' ');
       const Cell& cell = row[i];
       const std::string padded =
           screen.shown(cell.is_number ? pad_left(cell.text, widths[i]) : pad_right(cell.text, widths[i]));
@@ -135,6 +172,12 @@ std::string format_time(base::WallTime time) {
   text[text.find('T')] = ' ';
   text.pop_back();  // the Z
   return text;
+}
+
+std::string format_time(base::WallTime time, const Screen& screen) {
+  constexpr std::size_t narrow = 120;
+  const std::string text = format_time(time);
+  return screen.cuts_tables && screen.columns < narrow ? text.substr(5, 14) : text;
 }
 
 }  // namespace arca::cli::query

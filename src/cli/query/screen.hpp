@@ -18,6 +18,7 @@ enum class Colour : std::uint8_t { faint, strong, good, warning, bad, service };
 // Thread-safe to read.
 struct Screen {
   std::size_t columns = 100;
+  bool cuts_tables = true;  // to the columns: not when a table goes into a pipe
   bool colour = false;
   bool ascii = false;
 
@@ -35,29 +36,39 @@ struct Screen {
   }
 };
 
-// Rows of cells under headings, each column as wide as needed, the last one cut at the edge of the screen. Cells are
-// printable; colours are put on afterwards, so that they take no room.
+// Rows of cells under headings, each column as wide as needed. On a screen that is too narrow columns give way: first
+// the widest are cut, then the least important are left out. Cells are printable; colours are put on afterwards, so
+// that they take no room.
 class Table {
  public:
+  struct Column {
+    std::string heading;
+    int importance = 1;     // 0: the first to be left out; `always`: never
+    bool is_whole = false;  // never cut
+  };
+  static constexpr int always = 9;
   struct Cell {
     std::string text;
     bool is_number = false;  // at the right edge of its column
     bool is_painted = false;
     Colour colour = Colour::faint;
   };
-  explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   [[nodiscard]] bool empty() const noexcept { return rows_.empty(); }
   [[nodiscard]] std::string text(const Screen& screen, bool with_headings = true) const;
 
  private:
-  std::vector<std::string> headings_;
+  [[nodiscard]] std::vector<std::size_t> choose_widths(std::size_t room, bool with_headings) const;
+
+  std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
 };
 
 // Of spans, which are often short: "870ns", "12.3µs", "4.56ms", "1.23s", "2m 5s".
 std::string format_span_duration(base::Duration duration);
-// "2026-01-31 12:00:00.123", in UTC.
+// "2026-01-31 12:00:00.123", in UTC; on a narrow screen "01-31 12:00:00".
 std::string format_time(base::WallTime time);
+std::string format_time(base::WallTime time, const Screen& screen);
 
 }  // namespace arca::cli::query

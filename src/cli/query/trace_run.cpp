@@ -17,10 +17,9 @@ constexpr std::size_t indexed_traces_max = 20'000;   // that one search reads fr
 constexpr std::size_t spans_of_trace_max = 100'000;  // of one trace as JSON
 
 std::string services_text(const TraceList& list, const TraceSummary& trace) {
-  std::string text;
+  std::string text = printable(list.name(trace.root_service));
   for (const std::uint32_t service : trace.services) {
-    const std::string& name = list.name(service);
-    text += (text.empty() ? "" : ", ") + (name.empty() ? "-" : printable(name));
+    if (service != trace.root_service) text += ", " + printable(list.name(service));
   }
   return text;
 }
@@ -164,12 +163,19 @@ void QueryRun::complete(TraceList& list, const Take& take) {
 }
 
 void QueryRun::print_traces(const TraceList& list, const std::vector<const TraceSummary*>& traces, bool with_headings) {
-  Table table({"TRACE", "START (UTC)", "DURATION", "SPANS", "ERRORS", "SERVICES", "ROOT", "IN"});
+  Table table({{"TRACE", Table::always, true},
+               {"START (UTC)", 3, true},
+               {"DURATION", 5, true},
+               {"SPANS", 1},
+               {"ERRORS", 4},
+               {"SERVICES", 2},
+               {"ROOT", Table::always},
+               {"IN", 0}});
   for (const TraceSummary* trace : traces) {
     const base::Duration duration = to_wall_time(trace->end) - to_wall_time(trace->start);
     const std::string root = printable(list.name(trace->root_operation));
     table.add({{otlp::to_hex(trace->id), false, true, Colour::strong},
-               {format_time(to_wall_time(trace->start)), false, true, Colour::faint},
+               {format_time(to_wall_time(trace->start), screen_), false, true, Colour::faint},
                {format_span_duration(std::max(duration, base::Duration::zero())), true},
                {std::to_string(trace->span_count), true},
                {std::to_string(trace->error_count), true, trace->error_count != 0, Colour::bad},

@@ -75,9 +75,10 @@ class Waterfall {
     }
   }
 
-  static std::string label_of(const TraceNode& node) {
-    const std::string service = printable(node.span->record.context->service);
-    return (service.empty() ? "-" : service) + "  " + printable(node.span->span.name);
+  // What is deeper than the tree is drawn says how deep.
+  [[nodiscard]] std::string label_of(const TraceNode& node) const {
+    return (node.depth > level_max() ? fmt::format("{} ", node.depth) : "") +
+           printable(node.span->record.context->service) + "  " + printable(node.span->span.name);
   }
 
   // Lines from the ancestors that have siblings below, and the branch to the span itself.
@@ -150,14 +151,12 @@ class Waterfall {
     const bool failed = span.status_code == status_error;
     const std::string tree = branches(index, false);
     const std::string service = printable(node.span->record.context->service);
-    std::string depth = node.depth > level_max() ? fmt::format("{} ", node.depth) : "";
-    const std::string label = depth + label_of(node);
     const std::size_t tree_columns = column_count(tree);
-    std::string shown = pad_right(label, name_columns_ > tree_columns ? name_columns_ - tree_columns : 1);
+    std::string shown = pad_right(label_of(node), name_columns_ > tree_columns ? name_columns_ - tree_columns : 1);
     shown = screen_.shown(shown);
     // The service in its colour, if it is whole.
     const std::string head = screen_.shown(service);
-    if (depth.empty() && !head.empty() && shown.starts_with(head)) {
+    if (!head.empty() && shown.starts_with(head)) {
       shown = screen_.paint(Colour::service, head, service) + shown.substr(head.size());
     }
     std::string text = screen_.paint(Colour::faint, tree) + shown + "  ";
