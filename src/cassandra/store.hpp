@@ -97,7 +97,12 @@ struct StoredChunk {
   std::shared_ptr<const std::vector<std::byte>> payload;
 };
 
-// Packs (compresses when that is smaller) and checks; unpack fails with ErrorCode::corrupt.
+// What a row may hold: a mutation of Cassandra has at most half a commit log segment (16 MiB), head and all.
+inline constexpr std::uint64_t stored_bytes_max = 15ULL << 20U;
+inline constexpr std::uint64_t raw_bytes_max = 256ULL << 20U;
+
+// Packs (compresses when that is smaller); ErrorCode::full if it is larger than a row may be. unpack checks, and fails
+// with ErrorCode::corrupt.
 Result<StoredChunk> pack(const model::Chunk& chunk);
 Result<model::Chunk> unpack(const StoredChunk& stored);
 
