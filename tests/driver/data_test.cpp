@@ -59,7 +59,7 @@ std::string noise(std::size_t size) {
 
 TEST_F(DriverData, ABlobComesBackAsItWasWhateverItsSize) {
   int seq = 0;
-  for (const std::size_t size : {0, 1, 255, 4096, 65535, 131072, 262144, 1048576}) {
+  for (const std::size_t size : {0U, 1U, 255U, 4096U, 65535U, 131072U, 262144U, 1048576U}) {
     const std::string body = noise(size);
     const Answer put = client_->run(insert, {"sizes", big_endian(++seq), body, "n"});
     ASSERT_EQ(put.status, ARCA_CQL_OK) << put.message;
@@ -145,8 +145,8 @@ TEST_F(DriverData, TheTimestampIsTheOneOfTheRequest) {
   send.values[2] = "old";
   send.timestamp_us = 1'000'000;
   ASSERT_EQ(client_->run(send).status, ARCA_CQL_OK);
-  const Answer got = client_->run("SELECT body, WRITETIME(body) FROM data.blobs WHERE id = ? AND seq = ?",
-                                  {"time", big_endian(1)});
+  const Answer got =
+      client_->run("SELECT body, WRITETIME(body) FROM data.blobs WHERE id = ? AND seq = ?", {"time", big_endian(1)});
   EXPECT_EQ(got.rows.at(0).at(0), "new");
   EXPECT_EQ(got.rows.at(0).at(1), big_endian(0) + big_endian(2'000'000));
 }
@@ -201,9 +201,8 @@ TEST_F(DriverData, TheWrongNumberOfValuesIsUsage) {
 }
 
 TEST_F(DriverData, TooFewReplicasForTheConsistencyIsUnavailable) {
-  const Answer answer = client_->run(Send{.text = insert,
-                                          .values = {"x", big_endian(1), "b", "n"},
-                                          .consistency = ARCA_CQL_THREE});
+  const Answer answer =
+      client_->run(Send{.text = insert, .values = {"x", big_endian(1), "b", "n"}, .consistency = ARCA_CQL_THREE});
   EXPECT_EQ(answer.status, ARCA_CQL_UNAVAILABLE) << answer.message;
   EXPECT_EQ(answer.server_code, 0x1000);
 }

@@ -174,7 +174,8 @@ std::optional<Answer> Client::take(std::chrono::milliseconds timeout) {
       }
       return answer;
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return std::nullopt;
     pollfd waiting{library_.event_fd(client_), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(left.count())) == 1) {

@@ -18,8 +18,9 @@ class DriverFaults : public testing::Test {
     node_ = new Node;
     Client client(node_->contact_points());
     ASSERT_TRUE(client.wait_connected());
-    for (const char* text : {"CREATE KEYSPACE faults WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-                             "CREATE TABLE faults.rows (id text PRIMARY KEY, body blob)"}) {
+    for (const char* text :
+         {"CREATE KEYSPACE faults WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+          "CREATE TABLE faults.rows (id text PRIMARY KEY, body blob)"}) {
       ASSERT_EQ(client.run(text, {}, 0).status, ARCA_CQL_OK);
     }
   }
@@ -53,7 +54,10 @@ class DriverFaults : public testing::Test {
   }
   static bool inserts_again(Client& client) {
     return support::wait_until(
-        [&] { return client.run(insert, {"again", "x"}).status == ARCA_CQL_OK; }, std::chrono::seconds(60));
+        [&] {
+          return client.run(insert, {"again", "x"}).status == ARCA_CQL_OK;
+        },
+        std::chrono::seconds(60));
   }
   static int failures(const std::map<int, int>& outcomes) {
     int count = 0;

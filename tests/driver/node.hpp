@@ -23,7 +23,8 @@ class Node {
     auto said = support::run_command(command);
     if (!said) throw std::runtime_error("tools/cassandra start: " + said.error().message());
     // One line of JSON on standard output; what is said on standard error stands before it.
-    described_ = nlohmann::json::parse(said->substr(said->rfind("\n{") == std::string::npos ? said->find('{') : said->rfind("\n{")));
+    described_ = nlohmann::json::parse(
+        said->substr(said->rfind("\n{") == std::string::npos ? said->find('{') : said->rfind("\n{")));
   }
   ~Node() { (void)support::run_command({ARCA_CASSANDRA_TOOL, "stop", "--dir", directory(), "--now", "--remove"}); }
   Node(const Node&) = delete;
@@ -33,7 +34,8 @@ class Node {
   [[nodiscard]] std::string contact_points() const {
     std::string points;
     for (const auto& one : described_["contact_points"]) {
-      points += (points.empty() ? "" : ",") + one.get<std::string>() + ":" + std::to_string(described_["port"].get<int>());
+      points +=
+          (points.empty() ? "" : ",") + one.get<std::string>() + ":" + std::to_string(described_["port"].get<int>());
     }
     return points;
   }

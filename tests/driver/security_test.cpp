@@ -54,7 +54,9 @@ TEST_F(DriverTls, ANodeOfTheRightAuthorityWithItsAddressInTheCertificateIsTruste
   expect_works(*node_, {.ca = node_->certificate("ca.pem")});
 }
 
-TEST_F(DriverTls, ANodeOfAnotherAuthorityIsNot) { expect_refused_as_tls(*node_, {.ca = node_->certificate("foreign-ca.pem")}); }
+TEST_F(DriverTls, ANodeOfAnotherAuthorityIsNot) {
+  expect_refused_as_tls(*node_, {.ca = node_->certificate("foreign-ca.pem")});
+}
 
 TEST_F(DriverTls, TheSystemsAuthoritiesDoNotVouchForIt) { expect_refused_as_tls(*node_, {}); }
 
@@ -71,7 +73,8 @@ class DriverMutualTls : public Secured {
 };
 
 TEST_F(DriverMutualTls, AClientWithACertificateOfTheRightAuthorityConnects) {
-  expect_works(*node_, {node_->certificate("ca.pem"), node_->certificate("client.pem"), node_->certificate("client.key")});
+  expect_works(*node_,
+               {node_->certificate("ca.pem"), node_->certificate("client.pem"), node_->certificate("client.key")});
 }
 
 TEST_F(DriverMutualTls, AClientWithoutACertificateIsToldThatItIsTls) {
@@ -80,8 +83,8 @@ TEST_F(DriverMutualTls, AClientWithoutACertificateIsToldThatItIsTls) {
 
 TEST_F(DriverMutualTls, AnExpiredOrForeignCertificateIsRefusedAsTls) {
   for (const std::string name : {"client-expired", "client-foreign"}) {
-    expect_refused_as_tls(*node_, {node_->certificate("ca.pem"), node_->certificate(name + ".pem"),
-                                   node_->certificate(name + ".key")});
+    expect_refused_as_tls(
+        *node_, {node_->certificate("ca.pem"), node_->certificate(name + ".pem"), node_->certificate(name + ".key")});
   }
 }
 
@@ -96,7 +99,8 @@ TEST_F(DriverNodeCertificate, AnExpiredOneIsRefused) {
 // Signs the node's key again, for another address, and lets the node show that.
 void move_elsewhere(Node& node) {
   const std::string script =
-      "set -e; cd '" + node.directory() + "/tls'; printf 'subjectAltName=IP:127.0.0.2\n' > elsewhere.ext; "
+      "set -e; cd '" + node.directory() +
+      "/tls'; printf 'subjectAltName=IP:127.0.0.2\n' > elsewhere.ext; "
       "openssl req -new -key node1.key -subj /CN=elsewhere -out elsewhere.csr; "
       "openssl x509 -req -in elsewhere.csr -CA ca.pem -CAkey ca.key -set_serial 4711 -days 30 -extfile elsewhere.ext "
       "-out elsewhere.pem; cat node1.key elsewhere.pem ca.pem > node1.chain";
@@ -151,9 +155,10 @@ TEST_F(DriverPassword, NoneIsAnAuthenticationFailure) {
 TEST_F(DriverPassword, WhatTheUserMayNotDoIsAnAuthenticationFailure) {
   const auto root = client("cassandra", "cassandra");
   ASSERT_TRUE(root->wait_connected());
-  for (const char* text : {"CREATE ROLE small WITH PASSWORD = 'small' AND LOGIN = true",
-                           "CREATE KEYSPACE closed WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-                           "CREATE TABLE closed.rows (id text PRIMARY KEY)"}) {
+  for (const char* text :
+       {"CREATE ROLE small WITH PASSWORD = 'small' AND LOGIN = true",
+        "CREATE KEYSPACE closed WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        "CREATE TABLE closed.rows (id text PRIMARY KEY)"}) {
     ASSERT_EQ(root->run(text, {}, 0).status, ARCA_CQL_OK) << text;
   }
   const auto small = client("small", "small");

@@ -4,8 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -49,7 +49,7 @@ TEST(DriverUsage, OptionsThatCannotWorkAreRefusedAndSaid) {
   EXPECT_EQ(open_with([](auto& options) { options.size = 8; }), ARCA_CQL_USAGE);
   EXPECT_EQ(open_with([](auto& options) { options.worker_threads = 1000; }), ARCA_CQL_USAGE);
   EXPECT_EQ(open_with([](auto& options) { options.ca_file = "/etc/hostname"; }), ARCA_CQL_USAGE);
-  const auto with_tls = [&log](const char* arca_cql_options::* member, const char* path) {
+  const auto with_tls = [&log](const char* arca_cql_options::*member, const char* path) {
     return open_with(
         [&](auto& options) {
           options.use_tls = 1;
@@ -212,7 +212,8 @@ TEST(DriverUsage, TheThreadsBlockAllSignalsButFaults) {
 }
 
 TEST(DriverUsage, OnlyTheInterfaceIsExportedAndItStaysLoaded) {
-  const auto symbols = support::run_command({"nm", "--dynamic", "--defined-only", "--format=just-symbols", ARCA_CQL_LIBRARY});
+  const auto symbols =
+      support::run_command({"nm", "--dynamic", "--defined-only", "--format=just-symbols", ARCA_CQL_LIBRARY});
   ASSERT_TRUE(symbols.has_value());
   std::istringstream lines(*symbols);
   std::string name;
