@@ -24,7 +24,11 @@ struct CassandraSinkOptions {
   std::uint32_t in_flight_max = 32;  // chunks
   std::uint32_t stripe_count = 2;    // segments open at a time; metrics always use the first
   base::Duration lifetime = segment_lifetime;
-  base::Duration idle_time = std::chrono::seconds(2);       // a segment without new chunks for so long is sealed
+  std::uint64_t segment_bytes = segment_bytes_max;
+  base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
+  // How long a chunk that was surely not written is tried again before the next tier gets it. One of unknown outcome is
+  // tried until its segment is too old: it may lie there, and would be parked twice.
+  base::Duration retry_time = std::chrono::seconds(2);
   base::Duration watch_interval = std::chrono::seconds(2);  // how often to ask whether own segments were replayed
 };
 
@@ -39,6 +43,7 @@ struct ParkedAccount {
   std::uint64_t segment_count = 0;
   std::uint64_t open_segment_count = 0;
   std::uint64_t waiting_segment_count = 0;  // sealed or given up, and not replayed as far as known
+  std::uint64_t missing_segment_count = 0;  // left the directory before they were seen replayed: TTL, or dropped tables
   std::uint64_t parked_anew_count = 0;      // chunks whose acknowledgement came too late for their segment
   std::optional<base::WallTime> oldest;     // of what waits
 };

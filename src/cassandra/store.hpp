@@ -101,21 +101,27 @@ struct StoredChunk {
   std::shared_ptr<const std::vector<std::byte>> payload;
 };
 
-// Packs (compresses when that is smaller) and checks; unpack fails with ErrorCode::corrupt.
+// What a row may hold: a mutation of Cassandra has at most half a commit log segment (16 MiB), head and all.
+inline constexpr std::uint64_t stored_bytes_max = 15ULL << 20U;
+inline constexpr std::uint64_t raw_bytes_max = 256ULL << 20U;
+
+// Packs (compresses when that is smaller); ErrorCode::full if it is larger than a row may be. unpack checks, and fails
+// with ErrorCode::corrupt.
 Result<StoredChunk> pack(const model::Chunk& chunk);
 Result<model::Chunk> unpack(const StoredChunk& stored);
 
-// A row of traces_overflow.
+// A row of traces_overflow. All of it borrows from the owner of its TraceRows.
 struct SpanRow {
-  std::string span_id;  // lower-case hex
+  std::string_view span_id;  // lower-case hex
   base::WallTime start{};
-  std::string service;
-  std::string operation;
-  std::vector<std::byte> trace_data;  // one TracesData with this span alone
+  std::string_view service;
+  std::string_view operation;
+  base::Bytes trace_data;  // one TracesData with this span alone
 };
 struct TraceRows {
   std::string trace_id;  // lower-case hex, not empty
   std::vector<SpanRow> rows;
+  std::shared_ptr<const void> owner;  // keeps the rows' bytes; null: they are valid while the call lasts
 };
 
 // A line of the index by service and time: what one chunk says of one trace in one service.
