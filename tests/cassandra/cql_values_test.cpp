@@ -34,7 +34,8 @@ TEST(ValuesTest, IntegersAreBigEndian) {
 
 TEST(ValuesTest, ATimestampIsMillisecondsRoundedDownAlsoBefore1970) {
   Values values;
-  values.timestamp(base::WallTime(std::chrono::microseconds(1999))).timestamp(base::WallTime(std::chrono::nanoseconds(-1)));
+  values.timestamp(base::WallTime(std::chrono::microseconds(1999)))
+      .timestamp(base::WallTime(std::chrono::nanoseconds(-1)));
   const Row::Cell cells[] = {cell_of(values, 0), cell_of(values, 1)};
   const Row row(cells, 2);
   EXPECT_EQ(row.bigint(0), 1);
