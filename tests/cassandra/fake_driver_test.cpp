@@ -1,4 +1,6 @@
 // CqlClient over a driver that answers on command: what each status means, and that every callback is called once.
+#include "fake_driver/fake_driver.hpp"
+
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 
@@ -7,15 +9,14 @@
 
 #include "cassandra/cql_client.hpp"
 #include "cassandra/cql_library.hpp"
-#include "fake_driver/fake_driver.hpp"
 #include "support/wait.hpp"
 
 namespace arca::cassandra {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using std::chrono::milliseconds;
 
 // The control functions of the same library that the client loads.
 struct Controls {
@@ -264,8 +265,8 @@ TEST_F(FakeDriverTest, AMissingDriverIsToldWithTheCureAndEveryPlaceLookedAt) {
   const auto client = CqlClient::open(settings_);
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code(), ErrorCode::not_found);
-  EXPECT_THAT(client.error().message(),
-              AllOf(HasSubstr("/nowhere/libarca_cql.so"), HasSubstr("ARCA_WITH_CASSANDRA"), HasSubstr("no Cassandra tier")));
+  EXPECT_THAT(client.error().message(), AllOf(HasSubstr("/nowhere/libarca_cql.so"), HasSubstr("ARCA_WITH_CASSANDRA"),
+                                              HasSubstr("no Cassandra tier")));
 }
 
 TEST(DriverPlacesTest, BesideTheProgramFirstThenInLibThenWhereTheLoaderLooks) {

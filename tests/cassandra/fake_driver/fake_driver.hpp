@@ -1,5 +1,5 @@
-// A driver that answers on command: the C interface of the real one with nothing behind it. Loaded by tests in its place,
-// for the answers that no real node gives when asked to.
+// A driver that answers on command: the C interface of the real one with nothing behind it. Loaded by tests in its
+// place, for the answers that no real node gives when asked to.
 #pragma once
 
 #include <cstddef>
