@@ -1,5 +1,5 @@
-// CqlClient on real nodes: who may connect, what is bounded, and what becomes of it when keyspaces, processes and clients
-// come and go.
+// CqlClient on real nodes: who may connect, what is bounded, and what becomes of it when keyspaces, processes and
+// clients come and go.
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,11 +14,11 @@
 namespace arca::cassandra {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class ClientTest : public NodeTest {};
 
@@ -140,9 +140,7 @@ TEST_F(ClientTest, AKeyspaceThatIsDroppedMeanwhileIsNamedAndMayComeBack) {
   SegmentHead head;
   head.name.id = random_uuid(os::system_random());
   head.opened_at = std::chrono::system_clock::now();
-  const auto open = [&] {
-    return wait_done([&](StoreDone done) { (*store)->open_segment(head, std::move(done)); });
-  };
+  const auto open = [&] { return wait_done([&](StoreDone done) { (*store)->open_segment(head, std::move(done)); }); };
   const auto take = [&] {
     return wait_read<Lease>([&](auto done) { (*store)->take_lease(3, head.name.id, seconds(30), std::move(done)); });
   };
