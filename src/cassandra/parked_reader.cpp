@@ -22,6 +22,8 @@ constexpr std::string_view names_of_service_text =
 constexpr std::string_view index_text =
     "SELECT start_ns, trace_id, duration_ns, errors FROM {0}.overflow_traces WHERE service = ? AND bucket = ? AND "
     "start_ns >= ? AND start_ns < ? LIMIT ?";
+constexpr std::string_view heads_text =
+    "SELECT position, writer, sequence, signal, sealed_at_ns, raw_size FROM {0}.overflow_chunks WHERE segment = ?";
 constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE day = ?";
 constexpr std::string_view quarantine_days_text = "SELECT DISTINCT day FROM {0}.quarantine";
 
@@ -39,9 +41,13 @@ Error ParkedReader::State::error_of(const StoreStatus& status) {
 }
 
 Result<void> ParkedReader::State::prepare() {
-  const std::pair<Statement*, std::string_view> all[] = {
-      {&rows, rows_text},   {&names, names_text},           {&names_of_service, names_of_service_text},
-      {&index, index_text}, {&quarantine, quarantine_text}, {&quarantine_days, quarantine_days_text}};
+  const std::pair<Statement*, std::string_view> all[] = {{&rows, rows_text},
+                                                         {&names, names_text},
+                                                         {&names_of_service, names_of_service_text},
+                                                         {&index, index_text},
+                                                         {&heads, heads_text},
+                                                         {&quarantine, quarantine_text},
+                                                         {&quarantine_days, quarantine_days_text}};
   for (const auto& [target, pattern] : all) {
     const auto statement =
         cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns), StatementKind::idempotent);

@@ -41,10 +41,18 @@ struct IndexAnswer {
   std::optional<base::WallTime> more_before;  // set: there may be more, which began before this
 };
 
-// Chunks of a segment from a position on.
-struct SegmentPart {
-  SegmentEntry segment;
-  std::int32_t from = 0;
+// A chunk without its payload.
+struct ChunkHead {
+  std::size_t segment = 0;  // its place in what was asked for
+  std::int32_t position = 0;
+  model::ChunkId id;
+  model::Signal signal = model::Signal::traces;
+  base::WallTime sealed_at{};
+  std::uint64_t raw_size = 0;
+};
+struct ChunkSpot {
+  Uuid segment;
+  std::int32_t position = 0;
 };
 
 // Not thread-safe. Failures: ErrorCode::timeout after the time-out of the whole call, else those of Answer::error().
@@ -72,9 +80,11 @@ class ParkedReader {
   // Segments that may hold items of this time, the newest first. Those that their writer has not sealed say little of
   // themselves, and are always given.
   Result<std::vector<SegmentEntry>> segments(const TimeRange& range);
-  // Chunks as they are stored, in no order between segments. Stops when `take` says false.
-  using TakeChunk = std::function<bool(const SegmentEntry&, const StoredChunk&)>;
-  Result<void> read_chunks(const std::vector<SegmentPart>& parts, const TakeChunk& take);
+  // What lies in these segments, in no order.
+  Result<std::vector<ChunkHead>> chunk_heads(const std::vector<SegmentEntry>& segments);
+  // Chunks as they are stored, in no order; one that is not there is left out. Stops when `take` says false.
+  using TakeChunk = std::function<bool(const StoredChunk&)>;
+  Result<void> read_chunks(const std::vector<ChunkSpot>& spots, const TakeChunk& take);
   // Rejected chunks, the newest days first.
   using TakeRejected = std::function<bool(const StoredChunk&, const std::string& reason)>;
   Result<void> read_quarantine(const TimeRange& range, const TakeRejected& take);

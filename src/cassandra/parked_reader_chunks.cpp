@@ -9,7 +9,7 @@ namespace arca::cassandra {
 
 namespace {
 
-constexpr std::uint32_t chunks_at_once = 8;         // of one segment
+constexpr std::uint32_t heads_page_size = 1000;
 constexpr std::uint32_t quarantine_page_size = 16;  // rows with payloads
 constexpr base::Duration clock_margin = std::chrono::minutes(5);
 
@@ -63,23 +63,40 @@ Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range)
   return all;
 }
 
-Result<void> ParkedReader::read_chunks(const std::vector<SegmentPart>& parts, const TakeChunk& take) {
-  std::unordered_map<std::size_t, std::int32_t> positions;
+Result<std::vector<ChunkHead>> ParkedReader::chunk_heads(const std::vector<SegmentEntry>& segments) {
+  std::vector<ChunkHead> all;
+  const auto done = state_->select(
+      state_->heads, segments.size(),
+      [&](std::size_t number) {
+        Values values;
+        values.uuid(segments[number].head.name.id);
+        return values;
+      },
+      heads_page_size,
+      [&](std::size_t number, const Row& row) {
+        ChunkHead& head = all.emplace_back();
+        head.segment = number;
+        head.position = row.integer(0).value_or(0);
+        head.id.writer.value = static_cast<std::uint64_t>(row.bigint(1).value_or(0));
+        head.id.sequence = static_cast<std::uint64_t>(row.bigint(2).value_or(0));
+        head.signal = static_cast<model::Signal>(row.tinyint(3).value_or(0));
+        head.sealed_at = base::WallTime(base::Duration(row.bigint(4).value_or(0)));
+        head.raw_size = static_cast<std::uint32_t>(row.integer(5).value_or(0));
+        return true;
+      });
+  if (!done) return failure(done.error());
+  return all;
+}
+
+Result<void> ParkedReader::read_chunks(const std::vector<ChunkSpot>& spots, const TakeChunk& take) {
   return state_->read<std::vector<StoredChunk>>(
-      parts.size(),
+      spots.size(),
       [&](std::size_t number, StoreRead<std::vector<StoredChunk>> done) {
-        const auto at = positions.find(number);
-        state_->store.read_chunks(parts[number].segment.head.name.id,
-                                  at == positions.end() ? parts[number].from : at->second, chunks_at_once,
-                                  std::move(done));
+        state_->store.read_chunks(spots[number].segment, spots[number].position, 1, std::move(done));
       },
       [&](std::size_t number, std::vector<StoredChunk>& chunks) -> Result<Next> {
-        for (const StoredChunk& chunk : chunks) {
-          if (!take(parts[number].segment, chunk)) return Next::stop;
-        }
-        if (chunks.size() < chunks_at_once) return Next::go_on;
-        positions[number] = chunks.back().position + 1;
-        return Next::again;
+        if (chunks.empty() || chunks.front().position != spots[number].position) return Next::go_on;
+        return take(chunks.front()) ? Next::go_on : Next::stop;
       });
 }
 

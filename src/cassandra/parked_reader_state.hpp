@@ -56,6 +56,7 @@ class ParkedReader::State {
   Statement names;
   Statement names_of_service;
   Statement index;
+  Statement heads;
   Statement quarantine;
   Statement quarantine_days;
 };

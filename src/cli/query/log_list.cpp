@@ -33,6 +33,11 @@ void LogList::on_log(const otlp::LogView& log) {
   std::push_heap(kept_.begin(), kept_.end(), is_later);
 }
 
+std::optional<base::WallTime> LogList::oldest_wanted() const {
+  if (kept_.size() < limit_) return std::nullopt;
+  return to_wall_time(time_of(kept_.front().log));
+}
+
 std::vector<LogRecord> LogList::take_all() {
   std::vector<LogRecord> all = std::move(kept_);
   kept_.clear();

@@ -18,6 +18,8 @@ class LogList final : public RecordVisitor {
 
   void on_log(const otlp::LogView& log) override;
 
+  // The oldest that is kept, once there are as many as may be kept: what is older no longer matters.
+  [[nodiscard]] std::optional<base::WallTime> oldest_wanted() const;
   // Gives what was kept, in the order of time, and forgets it, but not that it was met.
   std::vector<LogRecord> take_all();
   void set_limit(std::size_t limit) noexcept { limit_ = limit; }

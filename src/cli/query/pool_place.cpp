@@ -47,7 +47,7 @@ class PoolRead {
 
  private:
   [[nodiscard]] bool is_wanted(const RangeInfo& range) const {
-    if (range.state != RangeState::sealed && !(wanted_.with_delivered && range.state == RangeState::delivered)) {
+    if (range.state != RangeState::sealed && !(wanted_.is_following && range.state == RangeState::delivered)) {
       return false;  // the journal, Cassandra or the quarantine has it, or the Collector
     }
     return !is_before(wanted_, base::WallTime(base::Duration(range.sealed_at_ns))) &&

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "arca/config.hpp"
+#include "cli/query/cassandra_place.hpp"
 #include "cli/query/journal_place.hpp"
 #include "cli/query/pool_place.hpp"
 #include "cli/query/query.hpp"
@@ -9,6 +11,7 @@
 #include "cli/state_directory.hpp"
 #include "cli/units.hpp"
 #include "os/environment.hpp"
+#include "telemetry/cassandra_config.hpp"
 
 namespace arca::cli {
 
@@ -45,6 +48,10 @@ class QueryCommand final : public Command {
         ->type_name("SIZE")
         ->check(CLI::Validator(check_bytes, ""))
         ->capture_default_str();
+    app.add_option("--timeout", timeout_, "How long to wait for Cassandra, to connect and for each step")
+        ->type_name("TIME")
+        ->check(CLI::Validator(check_duration, ""))
+        ->capture_default_str();
     app.add_option("--width", columns_,
                    "Columns to draw in; without it those of the terminal, else of COLUMNS, else 100")
         ->type_name("NUMBER");
@@ -58,16 +65,22 @@ class QueryCommand final : public Command {
       return console.error("query", query.error().message(), "Run `arca query --help` to see what is allowed.",
                            ExitCode::usage);
     }
-    const auto state = resolve_state_directory(state_);
-    if (!state) {
-      return console.error("query", state.error().message(), "Correct the configuration.", ExitCode::usage);
+    Config wishes;
+    if (!state_.empty()) {
+      const auto directory = resolve_state_directory(state_);
+      if (!directory) return console.error("query", directory.error().message(), "", ExitCode::usage);
+      wishes.state_directory = *directory;
     }
-    os::FileSystem& files = os::posix_file_system();
-    if (!files.exists(*state)) {
-      return console.error("there is nothing to look at", *state + " does not exist", "Check --state.",
-                           ExitCode::failure);
+    const auto settings = finalize(wishes);
+    if (!settings) {
+      return console.error("query", settings.error().message(), "Correct the configuration.", ExitCode::usage);
     }
-    TelemetryStore store(make_places(*state, files), parse_bytes(scan_max_).value_or(0));
+    auto places = make_places(**settings, clock);
+    if (!places) {
+      return console.error("query", places.error().message(), "Check --state, --from and the configuration.",
+                           places.error().code() == ErrorCode::not_found ? ExitCode::failure : ExitCode::usage);
+    }
+    TelemetryStore store(std::move(*places), parse_bytes(scan_max_).value_or(0));
     const Screen screen = Screen::of(console, os::SystemEnvironment(), columns_, ascii_);
     return run_query(*query, store, clock, console, screen);
   }
@@ -104,14 +117,38 @@ class QueryCommand final : public Command {
         ->type_name("NAME");
   }
 
-  std::vector<std::unique_ptr<TelemetryPlace>> make_places(const std::string& state, os::FileSystem& files) const {
+  [[nodiscard]] bool is_asked(Place place) const {
+    return from_.empty() || std::find(from_.begin(), from_.end(), query::to_string(place)) != from_.end();
+  }
+
+  Result<std::vector<std::unique_ptr<TelemetryPlace>>> make_places(const Settings& settings, os::Clock& clock) const {
     std::vector<std::unique_ptr<TelemetryPlace>> places;
-    const auto is_asked = [&](Place place) {
-      return from_.empty() || std::find(from_.begin(), from_.end(), query::to_string(place)) != from_.end();
-    };
-    if (is_asked(Place::pool)) places.push_back(std::make_unique<PoolPlace>(state, files));
-    if (is_asked(Place::journal)) places.push_back(std::make_unique<JournalPlace>(state, files));
-    if (is_asked(Place::quarantine)) places.push_back(std::make_unique<QuarantinePlace>(state, files));
+    const std::string& state = settings.state_directory;
+    os::FileSystem& files = os::posix_file_system();
+    const bool is_configured = settings.cassandra.is_configured();
+    if (!is_configured && from_.size() == 1 && is_asked(Place::cassandra)) {
+      return failure(ErrorCode::invalid_config,
+                     "no Cassandra is configured: set ARCA_CASSANDRA_CONTACT_POINTS to host or host:port");
+    }
+    // With Cassandra alone there may be no state directory on this host.
+    if (files.exists(state)) {
+      if (is_asked(Place::pool)) places.push_back(std::make_unique<PoolPlace>(state, files));
+      if (is_asked(Place::journal)) places.push_back(std::make_unique<JournalPlace>(state, files));
+      if (is_asked(Place::quarantine)) places.push_back(std::make_unique<QuarantinePlace>(state, files));
+    } else if (!is_configured || !state_.empty()) {
+      return failure(ErrorCode::not_found, state + " does not exist");
+    }
+    if (!is_configured) return places;
+    const auto connection = telemetry::connection_settings(settings.cassandra);
+    if (!connection) return failure(connection.error());
+    CassandraOptions options;
+    options.connection = *connection;
+    options.keyspace = settings.cassandra.keyspace;
+    options.timeout = parse_duration(timeout_).value_or(options.timeout);
+    options.row_ttl = settings.cassandra.row_ttl;
+    const auto access = std::make_shared<CassandraAccess>(std::move(options), clock);
+    if (is_asked(Place::cassandra)) places.push_back(std::make_unique<CassandraPlace>(access, clock));
+    if (is_asked(Place::quarantine)) places.push_back(std::make_unique<CassandraQuarantinePlace>(access));
     return places;
   }
 
@@ -119,6 +156,7 @@ class QueryCommand final : public Command {
   std::vector<std::string> from_;
   std::string state_;
   std::string scan_max_ = "8GiB";
+  std::string timeout_ = "10s";
   std::size_t columns_ = 0;
   bool ascii_ = false;
 };

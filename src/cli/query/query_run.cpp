@@ -90,10 +90,12 @@ std::size_t QueryRun::run_names() {
 std::size_t QueryRun::run_logs() {
   LogList list(query_.filter, query_.limit);
   Wanted wanted = query_.filter.wanted(model::SignalSet::only(model::Signal::logs));
-  wanted.with_delivered = query_.follow;
+  wanted.is_following = query_.follow;
   std::size_t found = 0;
   const auto look = [&] {
-    store_.read(wanted, [&](const Piece& piece) { return list.visit(piece); });
+    TelemetryStore::Options options;
+    if (!query_.follow) options.oldest_wanted = [&] { return list.oldest_wanted(); };
+    store_.read(wanted, options, [&](const Piece& piece) { return list.visit(piece); });
     for (const LogRecord& log : list.take_all()) {
       ++found;
       if (query_.json) {
@@ -116,7 +118,7 @@ std::size_t QueryRun::run_logs() {
 std::size_t QueryRun::run_metrics() {
   MetricList list(query_.filter, query_.json, query_.limit);
   Wanted wanted = query_.filter.wanted(model::SignalSet::only(model::Signal::metrics));
-  wanted.with_delivered = query_.follow;
+  wanted.is_following = query_.follow;
   std::size_t found = 0;
   bool is_first = true;
   const auto look = [&] {

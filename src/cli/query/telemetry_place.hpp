@@ -57,7 +57,8 @@ struct Wanted {
   std::vector<TraceId> traces;    // empty: all
   bool errors_only = false;       // spans
   base::Duration duration_min{};  // of spans
-  bool with_delivered = false;    // also what the pool still holds of what was delivered
+  bool is_indexed_only = false;   // of traces only what an index knows: the rest was read before
+  bool is_following = false;      // also what the pool still holds of what was delivered
 };
 
 // A part of what was found.
@@ -74,6 +75,8 @@ class Reader {
   virtual ~Reader() = default;
   // Whether this chunk is worth reading (its payload has so many bytes): false if it was given before.
   virtual bool wants(const model::ChunkId& id) = 0;
+  // What is older than this no longer matters, since enough newer records were found; nothing if everything does.
+  [[nodiscard]] virtual std::optional<base::WallTime> oldest_wanted() const = 0;
   // Whether more bytes may be read; false ends the place's reading, which is then cut.
   virtual bool may_read(std::uint64_t bytes) = 0;
   virtual void take(const Piece& piece) = 0;
@@ -96,7 +99,8 @@ class TelemetryPlace {
   [[nodiscard]] virtual Place place() const noexcept = 0;
 
   // Gives everything that may match, the newest first as far as the place knows. Damage is told to the reader; an
-  // error means that the place cannot be read at all (ErrorCode::not_found: there is none).
+  // error means that the place cannot be read at all (ErrorCode::not_found: there is none). Of traces that are not
+  // named, a place with an index gives only those that its index does not know, but when following.
   virtual Result<void> read(const Wanted& wanted, Reader& reader) = 0;
 
   // Whether the place has an index of names and of traces by service and time; without, everything is read.

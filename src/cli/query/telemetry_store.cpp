@@ -35,9 +35,14 @@ std::string to_string(PlaceSet places) {
 // What a place reads into: filters what was given before, counts bytes, keeps sentences.
 class TelemetryStore::PlaceReader final : public Reader {
  public:
-  PlaceReader(TelemetryStore& store, bool repeats, const Take& take) : store_(store), repeats_(repeats), take_(take) {}
+  PlaceReader(TelemetryStore& store, const Options& options, const Take& take)
+      : store_(store), options_(options), take_(take) {}
 
-  bool wants(const model::ChunkId& id) override { return repeats_ || !store_.given_.contains(id); }
+  bool wants(const model::ChunkId& id) override { return options_.repeats || !store_.given_.contains(id); }
+
+  [[nodiscard]] std::optional<base::WallTime> oldest_wanted() const override {
+    return options_.oldest_wanted ? options_.oldest_wanted() : std::nullopt;
+  }
 
   bool may_read(std::uint64_t bytes) override {
     if (bytes > store_.bytes_left_) {
@@ -76,9 +81,14 @@ class TelemetryStore::PlaceReader final : public Reader {
 
  private:
   TelemetryStore& store_;
-  bool repeats_;
+  const Options& options_;
   const Take& take_;
 };
+
+namespace {
+const TelemetryStore::Options no_options{};
+const Take no_take = [](const Piece&) { return Result<void>(); };
+}  // namespace
 
 TelemetryStore::TelemetryStore(std::vector<std::unique_ptr<TelemetryPlace>> places, std::uint64_t bytes_max)
     : places_(std::move(places)), bytes_max_(bytes_max), bytes_left_(bytes_max) {
@@ -88,16 +98,15 @@ TelemetryStore::TelemetryStore(std::vector<std::unique_ptr<TelemetryPlace>> plac
 void TelemetryStore::read(const Wanted& wanted, const Options& options, const Take& take) {
   for (const auto& place : places_) {
     if (place->has_index() ? !options.indexed : !options.unindexed) continue;
-    PlaceReader reader(*this, options.repeats, take);
+    PlaceReader reader(*this, options, take);
     if (const auto done = place->read(wanted, reader); !done) note_failure(place->place(), done.error());
   }
 }
 
 std::vector<NamePair> TelemetryStore::names(const std::string& service) {
   std::vector<NamePair> all;
-  const Take nothing = [](const Piece&) { return Result<void>(); };
   for (const auto& place : places_) {
-    PlaceReader reader(*this, true, nothing);
+    PlaceReader reader(*this, no_options, no_take);
     auto names = place->names(service, reader);
     if (!names) {
       note_failure(place->place(), names.error());
@@ -112,9 +121,8 @@ std::vector<TraceId> TelemetryStore::find_traces(const Wanted& wanted, std::size
                                                  std::optional<base::WallTime>& more_before) {
   std::vector<TraceId> all;
   more_before.reset();
-  const Take nothing = [](const Piece&) { return Result<void>(); };
   for (const auto& place : places_) {
-    PlaceReader reader(*this, true, nothing);
+    PlaceReader reader(*this, no_options, no_take);
     std::optional<base::WallTime> before;
     auto found = place->find_traces(wanted, limit, reader, before);
     if (!found) {
@@ -133,8 +141,11 @@ bool TelemetryStore::has_index() const noexcept {
 
 void TelemetryStore::note_failure(Place place, const Error& error) {
   if (error.code() == ErrorCode::not_found && place != Place::cassandra) return;  // nothing was ever kept there
-  const Take nothing = [](const Piece&) { return Result<void>(); };
-  PlaceReader reader(*this, true, nothing);
+  PlaceReader reader(*this, no_options, no_take);
+  // Two places may stand on one connection.
+  for (const std::string& each : report_.damage) {
+    if (each.ends_with(error.message())) return;
+  }
   report_.unreachable =
       report_.unreachable || error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
   reader.damage(std::string(to_string(place)) + ": " + error.message());

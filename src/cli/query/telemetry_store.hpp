@@ -36,6 +36,7 @@ class TelemetryStore {
     bool repeats = false;  // also gives chunks that another place, or an earlier call, has given
     bool indexed = true;   // reads places with an index, and those without
     bool unindexed = true;
+    std::function<std::optional<base::WallTime>()> oldest_wanted = {};  // see Reader; empty: everything matters
   };
   void read(const Wanted& wanted, const Options& options, const Take& take);
   void read(const Wanted& wanted, const Take& take) { read(wanted, {}, take); }

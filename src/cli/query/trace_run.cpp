@@ -75,7 +75,8 @@ std::size_t QueryRun::run_traces() {
   std::size_t found = traces.size();
   stream.take_all();  // they were printed with their traces, or were too many
   Wanted wanted = query_.filter.wanted(only_traces);
-  wanted.with_delivered = true;
+  if (!wanted.since) wanted.since = clock_.wall_now();
+  wanted.is_following = true;
   follow([&] {
     store_.read(wanted, [&](const Piece& piece) { return stream.visit(piece); });
     const std::vector<Record> records = stream.take_all();
@@ -94,7 +95,8 @@ std::size_t QueryRun::follow_traces(TraceList& first) {
   std::unordered_map<std::string, int> waiting;  // trace ids, and for how many looks they have been quiet
   std::size_t found = first.match_count();
   Wanted wanted = query_.filter.wanted(only_traces);
-  wanted.with_delivered = true;
+  if (!wanted.since) wanted.since = clock_.wall_now();
+  wanted.is_following = true;
   follow([&] {
     store_.read(wanted, [&](const Piece& piece) { return list.visit(piece); });
     for (const TraceId& id : list.take_changed()) {
@@ -123,8 +125,7 @@ std::size_t QueryRun::follow_traces(TraceList& first) {
 
 void QueryRun::search_traces(TraceList& list, const Take& take) {
   Wanted wanted = query_.filter.wanted(only_traces);
-  wanted.with_delivered = query_.follow;
-  store_.read(wanted, {.indexed = false}, take);
+  store_.read(wanted, take);  // of places with an index what it does not know
   if (!store_.has_index()) return;
   std::size_t asked = 0;
   std::size_t batch = std::max<std::size_t>(query_.limit, 50);
@@ -136,6 +137,7 @@ void QueryRun::search_traces(TraceList& list, const Take& take) {
     if (!ids.empty()) {
       Wanted rows = wanted;
       rows.traces = ids;
+      rows.is_indexed_only = true;
       store_.read(rows, {.unindexed = false}, take);
       for (const TraceId& id : ids) list.set_complete(id);
     }
@@ -156,6 +158,7 @@ void QueryRun::search_traces(TraceList& list, const Take& take) {
 void QueryRun::complete(TraceList& list, const Take& take) {
   Wanted rest;
   rest.signals = only_traces;
+  rest.is_indexed_only = true;
   for (const TraceSummary* trace : list.newest(query_.limit)) {
     if (!list.is_complete(trace->id)) rest.traces.push_back(trace->id);
   }
