@@ -83,4 +83,7 @@ if(ARCA_WITH_CASSANDRA)
     arca_cargo_library(arca_cql_driver_hooks ${CMAKE_BINARY_DIR}/libarca_cql_hooks.so debug --features test-hooks)
     arca_driver_tests()
   endif()
+else()
+  # These meet a real node through it.
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/cli/query_cassandra_test.cpp PROPERTIES HEADER_FILE_ONLY ON)
 endif()

@@ -189,9 +189,8 @@ Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wante
            is_before(wanted, head.sealed_at) || (selection.sealed_until && head.sealed_at > *selection.sealed_until) ||
            !reader.wants(head.id);
   });
-  std::sort(heads->begin(), heads->end(), [](const cassandra::ChunkHead& a, const cassandra::ChunkHead& b) {
-    return a.sealed_at > b.sealed_at;
-  });
+  std::sort(heads->begin(), heads->end(),
+            [](const cassandra::ChunkHead& a, const cassandra::ChunkHead& b) { return a.sealed_at > b.sealed_at; });
   for (std::size_t at = 0; at < heads->size(); at += at_once) {
     std::vector<cassandra::ChunkSpot> spots;
     for (std::size_t i = at; i < std::min(at + at_once, heads->size()); ++i) {
@@ -223,7 +222,8 @@ Result<std::vector<NamePair>> CassandraPlace::names(const std::string& service, 
   // Services that only write logs or metrics have no rows: the directory knows them.
   const auto segments = (*from)->segments({});
   if (!segments) return failure(segments.error());
-  for (const SegmentEntry& each : *segments) services.insert(each.summary.services.begin(), each.summary.services.end());
+  for (const SegmentEntry& each : *segments)
+    services.insert(each.summary.services.begin(), each.summary.services.end());
   for (const std::string& each : services) all.push_back({each, ""});
   auto operations = (*from)->operations(service);
   if (!operations) return failure(operations.error());
@@ -262,7 +262,8 @@ Result<void> CassandraQuarantinePlace::read(const Wanted& wanted, Reader& reader
   if (!from) return failure(from.error());
   return (*from)->read_quarantine({wanted.since, wanted.until},
                                   [&](const cassandra::StoredChunk& stored, const std::string&) {
-                                    if (!wanted.signals.contains(stored.signal) || !reader.wants(stored.id)) return true;
+                                    if (!wanted.signals.contains(stored.signal) || !reader.wants(stored.id))
+                                      return true;
                                     if (!reader.may_read(stored.raw_size)) return false;
                                     give(stored, Place::quarantine, wanted, reader);
                                     return true;

@@ -1,5 +1,5 @@
-// CassandraPlace: what was parked in Cassandra; CassandraQuarantinePlace: what the Collector rejected of it. Both over one
-// connection, which is made when it is first needed. Used by TelemetryStore.
+// CassandraPlace: what was parked in Cassandra; CassandraQuarantinePlace: what the Collector rejected of it. Both over
+// one connection, which is made when it is first needed. Used by TelemetryStore.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ namespace arca::cli::query {
 struct CassandraOptions {
   cassandra::ConnectionSettings connection;
   std::string keyspace;
-  base::Duration timeout = std::chrono::seconds(10);          // of connecting, and of each step
-  base::Duration row_ttl = std::chrono::hours(7 * 24);        // how far back rows can be
+  base::Duration timeout = std::chrono::seconds(10);    // of connecting, and of each step
+  base::Duration row_ttl = std::chrono::hours(7 * 24);  // how far back rows can be
 };
 
 // Connection, store and reader. Not thread-safe. The clock outlives it.
