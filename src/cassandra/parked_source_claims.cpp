@@ -64,7 +64,11 @@ Result<std::optional<model::Claim>> ParkedSource::State::claim(model::SignalSet 
     std::uint32_t attempt_number = 0;
     enter([&] {
       asked_ = signals;
-      const Pick found = pick(signals, now);
+      Pick found = pick(signals, now);
+      while (found.segment != nullptr && recent_.contains(found.segment->slots.at(found.position).stored.id)) {
+        settle_slot(*found.segment, found.position, 0);  // it was delivered out of another segment
+        found = pick(signals, now);
+      }
       is_starving_ = found.segment == nullptr;
       if (is_starving_) {
         read_ahead(clock_.steady_now());

@@ -56,9 +56,9 @@ base::SteadyTime ParkedSource::State::tend_leases(base::SteadyTime now) {
       give_back(shard, now + stretched(base::Duration(options_.lease_ttl) / 2));
     } else {
       if (!held.is_renewing && now >= held.renew_at) renew_lease(shard);
-      next =
-          std::min({next, held.is_renewing ? base::never : held.renew_at,
-                    held.moved_at + base::Duration(options_.lease_ttl), now + (held.valid_until - clock_.boot_now())});
+      next = std::min(next, now + (held.valid_until - clock_.boot_now()));
+      if (!held.is_renewing) next = std::min(next, held.renew_at);
+      if (has_slots(shard)) next = std::min(next, held.moved_at + base::Duration(options_.lease_ttl));
     }
   }
   return is_closing_ ? next : std::min(next, take_leases(count, now));

@@ -169,11 +169,11 @@ void ParkedSource::State::read(ParkedSegment& segment, std::int32_t from, std::u
   const Handle handle = handle_of(segment);
   const Budget part{limit, limit * chunk_estimate_};
   auto answer = later<StoreStatus, std::vector<StoredChunk>>(
-      [this, handle, from, limit, is_pass, part](const StoreStatus& status, std::vector<StoredChunk> chunks) {
+      [this, handle, from, is_pass, part](const StoreStatus& status, std::vector<StoredChunk> chunks) {
         --reading_count_;
         reserved_.chunks -= part.chunks;
         reserved_.bytes -= part.bytes;
-        take_chunks(handle, status, std::move(chunks), from, limit, is_pass);
+        take_chunks(handle, status, std::move(chunks), from, is_pass);
       });
   segment.is_reading = true;
   ++reading_count_;
@@ -185,7 +185,7 @@ void ParkedSource::State::read(ParkedSegment& segment, std::int32_t from, std::u
 }
 
 void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& status, std::vector<StoredChunk> chunks,
-                                      std::int32_t from, std::uint32_t limit, bool is_pass) {
+                                      std::int32_t from, bool is_pass) {
   ParkedSegment* const segment = find(handle);
   if (segment == nullptr) return;
   segment->is_reading = false;
@@ -210,7 +210,7 @@ void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& s
   }
   if (is_pass) {
     const bool is_known_end = segment->entry.sealed_at && segment->cursor >= segment->entry.summary.chunk_count;
-    if (chunks.empty() || (is_known_end && chunks.size() < limit)) segment->is_at_end = true;
+    if (chunks.empty() || is_known_end) segment->is_at_end = true;
     segment->advance();
   }
   wake_ = true;
@@ -230,6 +230,8 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
   slot.stored = std::move(chunk);
   // A row without a payload is damaged; unpacking tells.
   if (slot.stored.payload == nullptr) slot.stored.payload = std::make_shared<const std::vector<std::byte>>();
+  ++status_.chunks_read;
+  is_starving_ = false;  // the dispatcher is asked first whether it takes this one
   ++held_.chunks;
   held_.bytes += slot.bytes();
   chunk_estimate_ = std::max(slot.bytes(), chunk_estimate_ - chunk_estimate_ / 64);

@@ -174,7 +174,7 @@ class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::St
   void take_opened(const Handle& handle, const StoreStatus& status, std::optional<SegmentEntry> entry);
   void read(ParkedSegment& segment, std::int32_t from, std::uint32_t limit, bool is_pass);
   void take_chunks(const Handle& handle, const StoreStatus& status, std::vector<StoredChunk> chunks, std::int32_t from,
-                   std::uint32_t limit, bool is_pass);
+                   bool is_pass);
   void take_chunk(ParkedSegment& segment, StoredChunk chunk);
   [[nodiscard]] std::uint32_t room();
   void make_room();

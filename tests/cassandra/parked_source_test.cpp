@@ -411,6 +411,8 @@ TEST_F(ParkedSourceTest, a_chunk_larger_than_all_that_it_may_hold_passes) {
   small.read_ahead_bytes = 1000;
   const auto one = recoverer(small);
   live(one, 20s);
+  EXPECT_EQ(sink.submitted().size(), 2U);
+  EXPECT_EQ(one->source.status().last_error, "");
   EXPECT_TRUE(is_replayed(head));
 }
 
@@ -430,7 +432,7 @@ TEST_F(ParkedSourceTest, the_backlog_is_what_the_directory_says_less_what_was_de
     if (chunk.id.sequence > 5) return std::nullopt;
     return FakeSink::make(chunk.id, Verdict::delivered);
   });
-  const auto one = recoverer(options(), 8);
+  const auto one = recoverer(options(), 24);
   live(one, 10s);
   const model::Backlog left = one->source.backlog();
   EXPECT_EQ(left.chunk_count, 20U);
