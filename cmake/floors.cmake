@@ -38,6 +38,11 @@ if(TARGET arca_cassandra_tests)
     ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1")
 endif()
 
+# What Cassandra parks is delivered by the dispatcher of flow.
+if(TARGET arca_cassandra_tests)
+  target_link_libraries(arca_cassandra_tests PRIVATE arca_flow)
+endif()
+
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.
 foreach(tests arca_net_tests arca_sinks_tests)
   if(TARGET ${tests})
