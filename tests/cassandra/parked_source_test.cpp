@@ -170,7 +170,8 @@ TEST_F(ParkedSourceTest, a_chunk_that_lies_in_two_segments_is_sent_once_by_one_r
 TEST_F(ParkedSourceTest, metrics_of_a_writer_leave_one_at_a_time_in_their_order) {
   const SegmentHead head = open(1);
   std::int32_t position = 0;
-  for (std::uint64_t i = 1; i <= 6; ++i) put(head, position++, chunk_of(head, i, i % 2 ? Signal::metrics : Signal::traces));
+  for (std::uint64_t i = 1; i <= 6; ++i)
+    put(head, position++, chunk_of(head, i, i % 2 ? Signal::metrics : Signal::traces));
   seal(head);
   clock.advance(1s);
   sealed(1, 7, 8, Signal::metrics);
