@@ -67,7 +67,7 @@ class Node:
 
     def log_tail(self, lines=30):
         try:
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+            return "\n".join(line[:300] for line in self.log_file.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
             return "(no log)"
 
