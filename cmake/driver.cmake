@@ -5,7 +5,7 @@ set(ARCA_CARGO_MINIMUM 1.88)  # of driver/Cargo.toml
 
 function(arca_find_cargo)
   find_program(ARCA_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin DOC "Rust's build tool")
-  set(cure "Install Rust ${ARCA_CARGO_MINIMUM} or later, which brings cargo (https://rustup.rs; Debian 12's own is too "
+  set(cure "Install Rust ${ARCA_CARGO_MINIMUM} or later, which brings cargo (https://rustup.rs, Debian 12's own is too "
     "old), or configure with -DARCA_WITH_CASSANDRA=OFF: then overflow is kept in the journal on disk only.")
   string(CONCAT cure ${cure})
   if(NOT ARCA_CARGO)
@@ -36,7 +36,9 @@ function(arca_cargo_library target output folder)
     # The flags of our C++ builds (sanitizers) are not for the crates.
     COMMAND ${CMAKE_COMMAND} -E env --unset=CFLAGS --unset=CXXFLAGS --unset=LDFLAGS --unset=RUSTFLAGS
       --unset=CARGO_TARGET_DIR ${ARCA_CARGO} build --quiet --locked --target-dir ${cargo_folder} ${ARGN}
-    COMMAND ${CMAKE_COMMAND} -E copy ${cargo_folder}/${folder}/libarca_cql.so ${output}
+    # By renaming: a program that runs has the old one mapped.
+    COMMAND ${CMAKE_COMMAND} -E copy ${cargo_folder}/${folder}/libarca_cql.so ${output}.new
+    COMMAND ${CMAKE_COMMAND} -E rename ${output}.new ${output}
     WORKING_DIRECTORY ${driver}
     DEPENDS ${sources} ${driver}/Cargo.toml ${driver}/Cargo.lock ${driver}/build.rs
     COMMENT "Building the Cassandra driver (${output})"
