@@ -43,6 +43,11 @@ if(TARGET arca_cassandra_tests)
   add_dependencies(arca_cassandra_tests arca_fake_cql)
 endif()
 
+# What Cassandra parks is delivered by the dispatcher of flow.
+if(TARGET arca_cassandra_tests)
+  target_link_libraries(arca_cassandra_tests PRIVATE arca_flow)
+endif()
+
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.
 foreach(tests arca_net_tests arca_sinks_tests)
   if(TARGET ${tests})

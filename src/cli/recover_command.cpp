@@ -33,7 +33,8 @@ class RecoverCommand final : public Command {
         "accepted to the Collector, enters their totals in the ledger and removes their files. Writers that live are "
         "left alone. With a Cassandra configured (ARCA_CASSANDRA_CONTACT_POINTS) it also delivers what is parked "
         "there, of any host: several may do so at once, each takes leases on a part. While the Collector is away, what "
-        "dead writers left is parked there, too. What the Collector rejects for good goes to the quarantine. It can be stopped and killed at any time: "
+        "dead writers left is parked there, too. What the Collector rejects for good goes to the quarantine. It can be "
+        "stopped and killed at any time: "
         "the next run goes on where this one was, and a chunk that went out twice carries the same id.\n\n"
         "One pass, unless --watch is given: then it goes on until SIGINT or SIGTERM. Endpoint, headers, TLS and all "
         "else is "
@@ -49,7 +50,8 @@ class RecoverCommand final : public Command {
          {ExitCode::failure, "the state directory, or a writer in it, cannot be read"},
          {ExitCode::usage, ""},
          {ExitCode::law_broken, "records are lost, or the ledger's law does not hold"},
-         {ExitCode::not_reachable, "the Collector did not take anything, or Cassandra was not there; everything is still kept"},
+         {ExitCode::not_reachable,
+          "the Collector did not take anything, or Cassandra was not there; everything is still kept"},
          {ExitCode::incomplete, ""}},
         {"arca-status(1)", "arca-inspect(1)"}};
     return text;
@@ -128,7 +130,8 @@ class RecoverCommand final : public Command {
     }
     if (json_) {
       console.print(
-          Json{{"dry_run", true}, {"writers", writers_as_json(*plan)}, {"cassandra", cassandra_as_json(parts)}}.dump(2));
+          Json{{"dry_run", true}, {"writers", writers_as_json(*plan)}, {"cassandra", cassandra_as_json(parts)}}.dump(
+              2));
     } else {
       console.print(
           fmt::format("{} writers\n{}{}", plan->writers.size(), writers_as_text(*plan), cassandra_as_text(parts)));
@@ -179,8 +182,7 @@ class RecoverCommand final : public Command {
     } else {
       console.print(fmt::format("{}: {} items from {} writers{} delivered, {} items left\n{}{}",
                                 report.complete ? "complete" : "not complete", format_count(report.progress.items_done),
-                                report.status.finished_writer_count,
-                                parts.cassandra_status() ? " and Cassandra" : "",
+                                report.status.finished_writer_count, parts.cassandra_status() ? " and Cassandra" : "",
                                 format_count(report.progress.items_left), writers_as_text(report.status),
                                 cassandra_as_text(parts)));
     }

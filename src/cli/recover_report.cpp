@@ -75,7 +75,8 @@ Json cassandra_as_json(const RecoveryParts& parts) {
 std::string cassandra_as_text(const RecoveryParts& parts) {
   const auto status = parts.cassandra_status();
   if (!status) return "";
-  if (!status->ready) return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + status->last_error) + "\n";
+  if (!status->ready)
+    return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + status->last_error) + "\n";
   std::string text = fmt::format("  Cassandra: {} segments left", status->segments_known);
   if (status->oldest_age) text += ", the oldest " + format_duration(*status->oldest_age);
   if (status->near_ttl) text += ", some past half of their TTL";

@@ -91,7 +91,7 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool s
   lane.sink = collector_for_parked_.get();
   lane.in_flight_max = settings_.requests_in_flight;
   lane.keeps_rejected = true;
-  lane.tend = [&parked](base::SteadyTime now) { return parked.tend(now); };
+  lane.tend = [&tier = *cassandra_](base::SteadyTime now) { return tier.tend_parked(now); };
   if (single_pass) {
     lane.is_drained = [this, &parked, give_up_at = clock_.steady_now() + cassandra_patience] {
       return cassandra_->is_ready() ? parked.is_drained() : clock_.steady_now() >= give_up_at;
@@ -106,7 +106,7 @@ std::optional<CassandraStatus> RecoveryParts::cassandra_status() const {
 }
 
 void RecoveryParts::tend() {
-  if (cassandra_ && cassandra_->is_ready()) cassandra_->parked_source()->tend(clock_.steady_now());
+  if (cassandra_) cassandra_->tend_parked(clock_.steady_now());
 }
 
 bool RecoveryParts::has_scanned() const { return cassandra_ && cassandra_->parked_source()->status().scanned; }
