@@ -12,11 +12,20 @@ if(ARCA_BUILD_TESTS)
   arca_tests(support arca_base PkgConfig::CURL)
   # The official protobuf classes are the judge of the writers.
   arca_tests(otlp opentelemetry-cpp::proto PkgConfig::PROTOBUF)
+  arca_tests(cassandra opentelemetry-cpp::proto PkgConfig::PROTOBUF)
   # The stock SDK stands beside ours: as the other account in conformance, with our plug-ins in integration.
   arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF
     opentelemetry-cpp::trace opentelemetry-cpp::logs opentelemetry-cpp::metrics PkgConfig::HTTPLIB)
   arca_tests(integration ${upper_floor} PkgConfig::CURL opentelemetry-cpp::trace opentelemetry-cpp::logs
     opentelemetry-cpp::metrics)
+  # What speaks to a real Cassandra needs the driver; it is found beside the program.
+  if(TARGET arca_cql_driver)
+    add_dependencies(arca_integration_tests arca_cql_driver)
+  elseif(TARGET arca_integration_tests)
+    get_target_property(sources arca_integration_tests SOURCES)
+    list(FILTER sources EXCLUDE REGEX "/cassandra_[a-z_]*test\\.cpp$")
+    set_target_properties(arca_integration_tests PROPERTIES SOURCES "${sources}")
+  endif()
   if(TARGET arca_cli)
     # Against the stock SDK's in-memory exporters: the agent speaks to the official API only.
     arca_tests(agent arca_cli opentelemetry-cpp::sdk opentelemetry-cpp::in_memory_span_exporter

@@ -15,7 +15,10 @@ enum class ExitCode : int {
   not_reachable = 4,  // a peer that the command needs cannot be reached; what is kept stays kept
   busy = 5,           // a live process owns what the command wanted to take
   incomplete = 6,     // stopped before the end; nothing is lost, the next run goes on
+  nothing_found = 7,  // it was looked for everywhere, and is not there
 };
+
+inline constexpr ExitCode last_exit_code = ExitCode::nothing_found;
 
 constexpr int to_int(ExitCode code) noexcept { return static_cast<int>(code); }
 
@@ -35,6 +38,8 @@ constexpr std::string_view describe(ExitCode code) noexcept {
       return "a live process owns what the command wanted to take";
     case ExitCode::incomplete:
       return "stopped before the end; nothing is lost, the next run goes on";
+    case ExitCode::nothing_found:
+      return "nothing was found";
   }
   return "unknown";
 }

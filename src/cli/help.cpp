@@ -127,7 +127,7 @@ std::string program_help(const CommandList& commands) {
   help +=
       "\nOptions:\n  -h, --help     Shows this help; after a command, the help of that command\n"
       "  --version      Shows the version\n\nExit codes:\n";
-  for (int code = 0; code <= to_int(ExitCode::incomplete); ++code) {
+  for (int code = 0; code <= to_int(last_exit_code); ++code) {
     help += fmt::format("  {}  {}\n", code, describe(static_cast<ExitCode>(code)));
   }
   return help + "\nMan pages: arca(1), and arca-COMMAND(1) for each command.\n";
@@ -168,7 +168,7 @@ std::string program_man_page(const CommandList& commands) {
   page +=
       ".SH OPTIONS\n.TP\n.BR \\-h \", \" \\-\\-help\nShows the help; after a command, the help of that command.\n"
       ".TP\n.B \\-\\-version\nShows the version.\n.SH EXIT STATUS\n";
-  for (int code = 0; code <= to_int(ExitCode::incomplete); ++code) {
+  for (int code = 0; code <= to_int(last_exit_code); ++code) {
     page += fmt::format(".TP\n.B {}\n{}\n", code, escape(describe(static_cast<ExitCode>(code))));
   }
   return page;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
 #include "otlp/json.hpp"
 #include "otlp/reader.hpp"
@@ -18,40 +19,6 @@ std::string time_text(std::uint64_t nanos) {
   return format_wall_time(base::WallTime(base::Duration(static_cast<std::int64_t>(nanos))));
 }
 
-// Text from outside on one line of a terminal: control characters would do more than be shown.
-std::string shown(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    result += byte < 0x20 || byte == 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
-  }
-  return result;
-}
-
-std::string value_text(const otlp::ValueView& value) {
-  struct Printer {
-    std::string operator()(std::monostate) const { return "-"; }
-    std::string operator()(bool flag) const { return flag ? "true" : "false"; }
-    std::string operator()(std::int64_t number) const { return std::to_string(number); }
-    std::string operator()(double number) const { return fmt::format("{}", number); }
-    std::string operator()(std::string_view text) const { return "\"" + shown(text) + "\""; }
-    std::string operator()(base::Bytes bytes) const { return "0x" + otlp::to_hex(bytes); }
-    std::string operator()(const otlp::ValuesView& values) const {
-      std::string text;
-      for (const otlp::ValueView& each : otlp::all_of(values)) text += (text.empty() ? "" : ", ") + value_text(each);
-      return "[" + text + "]";
-    }
-    std::string operator()(const otlp::AttributesView& attributes) const {
-      std::string text;
-      for (const otlp::KeyValueView& each : attributes.all()) {
-        text += fmt::format("{}{}={}", text.empty() ? "" : " ", shown(each.key), value_text(each.value));
-      }
-      return "{" + text + "}";
-    }
-  };
-  return std::visit(Printer{}, value);
-}
-
 // One line per resource, scope and record.
 class RecordPrinter final : public otlp::RequestVisitor {
  public:
@@ -59,22 +26,23 @@ class RecordPrinter final : public otlp::RequestVisitor {
 
   void on_resource(const otlp::ResourceView& resource) override { line("resource " + value_text(resource.attributes)); }
   void on_scope(const otlp::ScopeView& scope) override {
-    line(fmt::format("  scope {} {}", shown(scope.name), shown(scope.version)));
+    line(fmt::format("  scope {} {}", printable(scope.name), printable(scope.version)));
   }
   void on_span(const otlp::SpanView& span) override {
     const auto length = base::Duration(static_cast<std::int64_t>(span.end_time - span.start_time));
     line(fmt::format("    span {} trace {} parent {} \"{}\" {} {} events {} links {} {}", otlp::to_hex(span.span_id),
                      otlp::to_hex(span.trace_id), span.parent_span_id.empty() ? "-" : otlp::to_hex(span.parent_span_id),
-                     shown(span.name), time_text(span.start_time), format_duration(length), span.events().size(),
+                     printable(span.name), time_text(span.start_time), format_duration(length), span.events().size(),
                      span.links().size(), value_text(span.attributes)));
   }
   void on_log(const otlp::LogView& log) override {
     line(fmt::format("    log {} {} {} {}", time_text(log.time != 0 ? log.time : log.observed_time),
-                     shown(log.severity_text), value_text(log.body), value_text(log.attributes)));
+                     printable(log.severity_text), value_text(log.body), value_text(log.attributes)));
   }
   void on_metric(const otlp::MetricView& metric) override {
     const auto points = metric.points();
-    line(fmt::format("    metric {} {} points {}", shown(metric.name), otlp::to_string(metric.kind), points.size()));
+    line(
+        fmt::format("    metric {} {} points {}", printable(metric.name), otlp::to_string(metric.kind), points.size()));
     for (const otlp::PointView& point : points) {
       std::string value = "-";
       if (const auto* integer = std::get_if<std::int64_t>(&point.value)) value = std::to_string(*integer);
@@ -90,7 +58,9 @@ class RecordPrinter final : public otlp::RequestVisitor {
   std::string indent_;
 };
 
-std::string fact_text(const Json& value) { return value.is_string() ? shown(value.get<std::string>()) : value.dump(); }
+std::string fact_text(const Json& value) {
+  return value.is_string() ? printable(value.get<std::string>()) : value.dump();
+}
 
 }  // namespace
 

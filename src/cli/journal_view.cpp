@@ -29,7 +29,7 @@ std::uint64_t& counter_of(model::SignalTotals& totals, Settlement settlement) {
 class SegmentWalk {
  public:
   SegmentWalk(JournalView& view, std::string name, SegmentReader& reader)
-      : view_(view), name_(std::move(name)), reader_(reader) {}
+      : view_(view), name_(std::move(name)), number_(journal::parse_segment_name(name_).value_or(0)), reader_(reader) {}
 
   Result<void> run(bool is_last) {
     if (reader_.header_state() != journal::HeaderState::good) note("its header is damaged or of another version");
@@ -39,14 +39,14 @@ class SegmentWalk {
     const auto index = reader_.read_index();
     if (!index) return failure(index.error());
     if (*index) {
-      for (const SegmentItem& item : **index) apply(item.header);
+      for (const SegmentItem& item : **index) apply(item);
       return {};
     }
     reader_.seek(journal::first_record_offset);
     for (;;) {
       const auto item = reader_.next();
       if (!item) return failure(item.error());
-      if (item->kind == SegmentItem::Kind::record) apply(item->header);
+      if (item->kind == SegmentItem::Kind::record) apply(*item);
       if (item->kind == SegmentItem::Kind::gap) note(fmt::format("{} damaged bytes at {}", item->size, item->offset));
       if (item->kind == SegmentItem::Kind::end) {
         // At the end of the last segment that is a record under way, or a torn one: nothing was promised.
@@ -59,10 +59,11 @@ class SegmentWalk {
   }
 
  private:
-  void apply(const RecordHeader& header) {
+  void apply(const SegmentItem& item) {
+    const RecordHeader& header = item.header;
     model::SignalTotals& totals = view_.totals[model::index_of(header.signal)];
     if (header.type == RecordType::chunk) {
-      const KeptChunk kept{header.signal, header.item_count, header.payload_size, header.sealed_at};
+      const KeptChunk kept{header.signal, header.item_count, header.payload_size, header.sealed_at, number_, item};
       if (view_.unsettled.emplace(header.id, kept).second && !header.is_copy) totals.journaled += header.item_count;
     }
     if (header.type == RecordType::settle) {
@@ -74,6 +75,7 @@ class SegmentWalk {
 
   JournalView& view_;
   std::string name_;
+  std::uint64_t number_;
   SegmentReader& reader_;
 };
 

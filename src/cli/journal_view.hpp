@@ -1,5 +1,6 @@
 // JournalView: a journal directory seen from outside, of a live writer, a dead one, or a quarantine. Changes nothing,
-// reads as much as possible of damaged files, hides nothing. Used by `arca status` and `arca inspect`.
+// reads as much as possible of damaged files, hides nothing. Used by `arca status`,
+// `arca inspect` and `arca query`.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@ struct KeptChunk {
   std::uint32_t item_count = 0;
   std::uint64_t bytes = 0;
   base::WallTime sealed_at;
+  std::uint64_t segment_number = 0;  // where it stands
+  journal::SegmentItem item;
 };
 
 struct JournalView {

@@ -134,6 +134,7 @@ Result<SpanView> read_span(base::Bytes message) {
 
 Result<LogView> read_log(base::Bytes message) {
   LogView log;
+  log.message = message;
   log.attributes = {message, 6};
   const bool whole = for_each_field(message, [&](const Field& field) {
     if (field.is(1, fixed64)) log.time = field.value;
@@ -154,6 +155,7 @@ Result<LogView> read_log(base::Bytes message) {
 
 Result<MetricView> read_metric(base::Bytes message) {
   MetricView metric;
+  metric.message = message;
   const bool whole = for_each_field(message, [&](const Field& field) {
     if (field.is(1, length)) metric.name = field.text();
     if (field.is(2, length)) metric.description = field.text();

@@ -46,6 +46,7 @@ struct KeyValueView {
 struct ResourceView {
   AttributesView attributes{};
   std::string_view schema_url{};
+  base::Bytes message{};  // the whole ResourceSpans, ResourceMetrics or ResourceLogs
 };
 
 struct ScopeView {
@@ -53,6 +54,7 @@ struct ScopeView {
   std::string_view version{};
   std::string_view schema_url{};
   AttributesView attributes{};
+  base::Bytes message{};  // the whole ScopeSpans, ScopeMetrics or ScopeLogs
 };
 
 struct EventView {
@@ -105,6 +107,7 @@ struct LogView {
   std::uint32_t flags = 0;
   base::Bytes trace_id{};
   base::Bytes span_id{};
+  base::Bytes message{};  // the whole LogRecord
 };
 
 // As the fields of Metric are numbered.
@@ -134,7 +137,8 @@ struct MetricView {
   MetricKind kind = MetricKind::none;
   std::uint32_t temporality = 0;
   bool is_monotonic = false;
-  base::Bytes data{};  // Gauge, Sum, ...
+  base::Bytes data{};     // Gauge, Sum, ...
+  base::Bytes message{};  // the whole Metric
 
   [[nodiscard]] std::vector<PointView> points() const;
 };

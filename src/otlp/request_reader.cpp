@@ -16,6 +16,7 @@ Error corrupt(std::string_view what) {
 
 // Reads what stands beside the scopes of a ResourceX. False on damage.
 bool read_resource(base::Bytes message, ResourceView& resource) {
+  resource.message = message;
   return for_each_field(message, [&](const Field& field) {
     if (field.is(1, length)) resource.attributes = {field.bytes, 1};
     if (field.is(3, length)) resource.schema_url = field.text();
@@ -24,6 +25,7 @@ bool read_resource(base::Bytes message, ResourceView& resource) {
 }
 
 bool read_scope(base::Bytes message, ScopeView& scope) {
+  scope.message = message;
   return for_each_field(message, [&](const Field& field) {
     if (field.is(3, length)) scope.schema_url = field.text();
     if (!field.is(1, length)) return true;

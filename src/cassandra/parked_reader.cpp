@@ -1,0 +1,212 @@
+#include "cassandra/parked_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "cassandra/parked_reader_state.hpp"
+#include "cassandra/store_columns.hpp"
+
+namespace arca::cassandra {
+
+namespace {
+
+constexpr std::uint32_t rows_page_size = 1000;
+constexpr std::uint32_t names_page_size = 5000;
+
+constexpr std::string_view rows_text = "SELECT trace_data FROM {0}.traces_overflow WHERE trace_id = ?";
+constexpr std::string_view names_text = "SELECT service, operation FROM {0}.overflow_names WHERE kind = ?";
+constexpr std::string_view names_of_service_text =
+    "SELECT service, operation FROM {0}.overflow_names WHERE kind = ? AND service = ?";
+constexpr std::string_view index_text =
+    "SELECT start_ns, trace_id, duration_ns, errors FROM {0}.overflow_traces WHERE service = ? AND bucket = ? AND "
+    "start_ns >= ? AND start_ns < ? LIMIT ?";
+constexpr std::string_view heads_text =
+    "SELECT position, writer, sequence, signal, sealed_at_ns, raw_size FROM {0}.overflow_chunks WHERE segment = ?";
+constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE day = ?";
+constexpr std::string_view quarantine_days_text = "SELECT DISTINCT day FROM {0}.quarantine";
+
+std::int64_t nanos(base::WallTime time) noexcept { return time.time_since_epoch().count(); }
+base::WallTime time_of(std::int64_t nanos) noexcept { return base::WallTime(base::Duration(nanos)); }
+
+}  // namespace
+
+Error ParkedReader::State::error_of(const StoreStatus& status) {
+  Answer answer;
+  answer.outcome = status.outcome;
+  answer.refusal = status.refusal;
+  answer.message = status.message;
+  return answer.error();
+}
+
+Result<void> ParkedReader::State::prepare() {
+  const std::pair<Statement*, std::string_view> all[] = {{&rows, rows_text},
+                                                         {&names, names_text},
+                                                         {&names_of_service, names_of_service_text},
+                                                         {&index, index_text},
+                                                         {&heads, heads_text},
+                                                         {&quarantine, quarantine_text},
+                                                         {&quarantine_days, quarantine_days_text}};
+  for (const auto& [target, pattern] : all) {
+    const auto statement =
+        cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns), StatementKind::idempotent);
+    if (!statement) return failure(statement.error());
+    *target = *statement;
+  }
+  return {};
+}
+
+Result<void> ParkedReader::State::select(Statement statement, std::size_t count, const MakeValues& values,
+                                         std::uint32_t page_size, const TakeRowOf& take) {
+  std::unordered_map<std::size_t, std::vector<std::byte>> pages;
+  return ask_all<Answer>(
+      count, options.in_flight_max, clock, options.timeout,
+      [&](std::size_t number, std::function<void(Answer)> done) {
+        Request request;
+        request.statement = statement;
+        request.values = values(number);
+        request.page_size = page_size;
+        if (const auto page = pages.find(number); page != pages.end()) request.paging_state = page->second;
+        // std::function wants copies; an Answer moves.
+        cql.execute(std::move(request), [done = std::move(done)](Answer answer) { done(std::move(answer)); });
+      },
+      [&](std::size_t number, Answer& answer) -> Result<Next> {
+        if (answer.outcome == Outcome::not_sent) return Next::again_later;
+        if (!answer.ok()) return failure(answer.error());
+        for (std::size_t i = 0; i < answer.row_count(); ++i) {
+          if (!take(number, answer.row(i))) return Next::stop;
+        }
+        const base::Bytes next = answer.rows ? answer.rows->paging_state() : base::Bytes();
+        if (next.empty()) return Next::go_on;
+        pages[number].assign(next.begin(), next.end());
+        return Next::again;
+      });
+}
+
+ParkedReader::ParkedReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ParkedReader::~ParkedReader() = default;
+
+Result<std::unique_ptr<ParkedReader>> ParkedReader::create(Cql& cql, ParkingStore& store, os::Clock& clock,
+                                                           Options options) {
+  auto state = std::make_unique<State>(cql, store, clock, std::move(options));
+  if (const auto done = state->prepare(); !done) return failure(done.error());
+  return std::unique_ptr<ParkedReader>(new ParkedReader(std::move(state)));
+}
+
+Result<void> ParkedReader::read_traces(const std::vector<std::string>& trace_ids, const TakeRow& take) {
+  return state_->select(
+      state_->rows, trace_ids.size(),
+      [&](std::size_t number) {
+        Values values;
+        values.text(trace_ids[number]);
+        return values;
+      },
+      rows_page_size, [&](std::size_t, const Row& row) { return take(row.bytes(0)); });
+}
+
+Result<std::vector<std::string>> ParkedReader::services() {
+  std::vector<std::string> all;
+  const auto done = state_->select(
+      state_->names, 1,
+      [](std::size_t) {
+        Values values;
+        values.text(kind_service);
+        return values;
+      },
+      names_page_size,
+      [&](std::size_t, const Row& row) {
+        all.emplace_back(row.text(0));
+        return true;
+      });
+  if (!done) return failure(done.error());
+  return all;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> ParkedReader::operations(const std::string& service) {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto done = state_->select(
+      service.empty() ? state_->names : state_->names_of_service, 1,
+      [&](std::size_t) {
+        Values values;
+        values.text(kind_operation);
+        if (!service.empty()) values.text(service);
+        return values;
+      },
+      names_page_size,
+      [&](std::size_t, const Row& row) {
+        all.emplace_back(row.text(0), row.text(1));
+        return true;
+      });
+  if (!done) return failure(done.error());
+  return all;
+}
+
+// The buckets in which a trace of this time may have begun, the newest first.
+std::vector<base::WallTime> ParkedReader::State::index_buckets(const TimeRange& range) const {
+  const base::WallTime now = clock.wall_now();
+  const base::WallTime first = bucket_of(range.since.value_or(now - options.lookback));
+  // Clocks of hosts differ: some are ahead of ours.
+  base::WallTime bucket = bucket_of(std::min(range.until.value_or(now + bucket_length), now + 6 * bucket_length));
+  std::vector<base::WallTime> buckets;
+  for (; bucket >= first; bucket -= bucket_length) buckets.push_back(bucket);
+  return buckets;
+}
+
+// From the newest buckets to the oldest, more at once with every step, until there is enough.
+Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
+  constexpr std::size_t questions_max = 1024;  // of one step
+  const std::size_t services = query.services.size();
+  const std::size_t lines_max = std::max<std::size_t>(200, 2 * query.limit);  // of one service and bucket
+  IndexAnswer answer;
+  if (services == 0) return answer;
+  const std::int64_t first = query.range.since ? nanos(*query.range.since) : 0;
+  const std::int64_t end = query.range.until ? nanos(*query.range.until) : INT64_MAX;
+  const std::vector<base::WallTime> buckets = state_->index_buckets(query.range);
+  std::unordered_map<std::string, std::int64_t> found;  // by trace: its first start
+  std::int64_t certain_from = INT64_MIN;                // of a partition that was cut, older lines are not known
+  std::size_t at = 0;
+  for (std::size_t step = 2; at < buckets.size() && found.size() < query.limit && certain_from == INT64_MIN;
+       step *= 2) {
+    const std::size_t count = std::min({step, buckets.size() - at, std::max<std::size_t>(1, questions_max / services)});
+    std::vector<std::size_t> line_counts(count * services);
+    const auto done = state_->select(
+        state_->index, line_counts.size(),
+        [&](std::size_t number) {
+          Values values;
+          values.text(query.services[number % services]).timestamp(buckets[at + number / services]);
+          values.bigint(first).bigint(end).integer(static_cast<std::int32_t>(lines_max));
+          return values;
+        },
+        rows_page_size,
+        [&](std::size_t number, const Row& row) {
+          const std::int64_t start = row.bigint(0).value_or(0);
+          if (++line_counts[number] == lines_max) certain_from = std::max(certain_from, start);
+          if (row.bigint(2).value_or(0) < query.duration_min.count()) return true;
+          if (query.errors_only && row.integer(3).value_or(0) == 0) return true;
+          const auto [place, is_new] = found.try_emplace(std::string(row.text(1)), start);
+          if (!is_new) place->second = std::min(place->second, start);
+          return true;
+        });
+    if (!done) return failure(done.error());
+    at += count;
+  }
+  if (certain_from != INT64_MIN) {
+    answer.more_before = time_of(certain_from);
+  } else if (at < buckets.size()) {
+    answer.more_before = buckets[at - 1];
+  }
+  for (const auto& [id, start] : found) {
+    if (start >= certain_from) answer.traces.push_back({id, time_of(start)});
+  }
+  std::sort(answer.traces.begin(), answer.traces.end(), [](const IndexedTrace& a, const IndexedTrace& b) {
+    return a.start != b.start ? a.start > b.start : a.trace_id < b.trace_id;
+  });
+  if (answer.traces.size() > query.limit) {
+    answer.traces.resize(query.limit);
+    answer.more_before = answer.traces.back().start + base::Duration(1);
+  }
+  return answer;
+}
+
+}  // namespace arca::cassandra

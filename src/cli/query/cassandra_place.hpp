@@ -1,0 +1,91 @@
+// CassandraPlace: what was parked in Cassandra; CassandraQuarantinePlace: what the Collector rejected of it. Both over
+// one connection, which is made when it is first needed. Used by TelemetryStore.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "cassandra/cql_client.hpp"
+#include "cassandra/cql_store.hpp"
+#include "cassandra/parked_reader.hpp"
+#include "cli/query/telemetry_place.hpp"
+
+namespace arca::cli::query {
+
+struct CassandraOptions {
+  cassandra::ConnectionSettings connection;
+  std::string keyspace;
+  base::Duration timeout = std::chrono::seconds(10);    // of connecting, and of each step
+  base::Duration row_ttl = std::chrono::hours(7 * 24);  // how far back rows can be
+};
+
+// Connection, store and reader. Not thread-safe. The clock outlives it.
+class CassandraAccess {
+ public:
+  CassandraAccess(CassandraOptions options, os::Clock& clock) : options_(std::move(options)), clock_(clock) {}
+  // Connects at the first call. A failure stays: nobody waits for it twice.
+  Result<cassandra::ParkedReader*> reader();
+
+ private:
+  Result<void> connect();
+
+  const CassandraOptions options_;
+  os::Clock& clock_;
+  std::optional<Error> failure_;
+  std::unique_ptr<cassandra::CqlClient> client_;
+  std::unique_ptr<cassandra::CqlStore> store_;
+  std::unique_ptr<cassandra::ParkedReader> reader_;
+};
+
+// Not thread-safe. The clock outlives it.
+class CassandraPlace final : public TelemetryPlace {
+ public:
+  CassandraPlace(std::shared_ptr<CassandraAccess> access, os::Clock& clock)
+      : access_(std::move(access)), clock_(clock) {}
+
+  [[nodiscard]] Place place() const noexcept override { return Place::cassandra; }
+  Result<void> read(const Wanted& wanted, Reader& reader) override;
+  [[nodiscard]] bool has_index() const noexcept override { return true; }
+  Result<std::vector<NamePair>> names(const std::string& service, Reader& reader) override;
+  Result<std::vector<TraceId>> find_traces(const Wanted& wanted, std::size_t limit, Reader& reader,
+                                           std::optional<base::WallTime>& more_before) override;
+
+ private:
+  // What was found of the traces that are looked for, as far as it tells where their log records lie.
+  struct Found {
+    std::optional<base::WallTime> begin, end;
+  };
+  Result<Found> read_rows(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
+  using Segments = std::vector<cassandra::SegmentEntry>;
+  Result<void> read_named(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
+  Result<void> read_without_rows(cassandra::ParkedReader& from, const Wanted& wanted, const Segments& segments,
+                                 Reader& reader);
+  Result<void> read_logs_of(cassandra::ParkedReader& from, const Wanted& wanted, const Found& found,
+                            const Segments& segments, Reader& reader);
+  // Reads the chunks of these segments that are wanted, the newest first. `from` of a segment is its first position.
+  struct Selection {
+    std::vector<cassandra::SegmentEntry> segments;
+    std::vector<std::int32_t> from;
+    std::optional<base::WallTime> sealed_until;
+  };
+  Result<void> read_chunks(cassandra::ParkedReader& from, const Wanted& wanted, const Selection& selection,
+                           Reader& reader);
+
+  std::shared_ptr<CassandraAccess> access_;
+  os::Clock& clock_;
+  base::SteadyTime next_look_{};  // when following
+};
+
+// Not thread-safe.
+class CassandraQuarantinePlace final : public TelemetryPlace {
+ public:
+  explicit CassandraQuarantinePlace(std::shared_ptr<CassandraAccess> access) : access_(std::move(access)) {}
+
+  [[nodiscard]] Place place() const noexcept override { return Place::quarantine; }
+  Result<void> read(const Wanted& wanted, Reader& reader) override;
+
+ private:
+  std::shared_ptr<CassandraAccess> access_;
+};
+
+}  // namespace arca::cli::query
