@@ -22,10 +22,28 @@ if(ARCA_BUILD_TESTS AND support_sources)
   target_include_directories(arca_test_support
     PUBLIC ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
   target_compile_definitions(arca_test_support PRIVATE
-    ARCA_COLLECTOR_PROGRAM="${CMAKE_SOURCE_DIR}/.cache/collector/otelcol-arca")
+    ARCA_COLLECTOR_PROGRAM="${CMAKE_SOURCE_DIR}/.cache/collector/otelcol-arca"
+    ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra")
   target_link_libraries(arca_test_support PRIVATE arca_warnings
     PUBLIC arca_sanitizers tl::expected fmt::fmt nlohmann_json::nlohmann_json GTest::gtest Threads::Threads)
 endif()
+
+# One entry of ctest for each suite of a program, for suites whose cases share something that takes its time to make, such
+# as a real Cassandra node with a keyspace.
+function(arca_test_suites target label)
+  set(suites)
+  foreach(source ${ARGN})
+    file(STRINGS ${source} cases REGEX "^TEST(_F|_P)?\\(")
+    list(TRANSFORM cases REPLACE "^TEST(_F|_P)?\\(([A-Za-z0-9]+),.*" "\\2")
+    list(APPEND suites ${cases})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  endforeach()
+  list(REMOVE_DUPLICATES suites)
+  foreach(suite ${suites})
+    add_test(NAME ${label}.${suite} COMMAND ${target} "--gtest_filter=${suite}.*:*/${suite}.*")
+    set_tests_properties(${label}.${suite} PROPERTIES LABELS ${label} TIMEOUT 900)
+  endforeach()
+endfunction()
 
 # Tests of one folder: all its *.cpp in one program, arca_<name>_tests, run by ctest case by case with the label <name>.
 # Folders that start processes get a longer time limit. A second call adds what is linked.
@@ -33,6 +51,12 @@ function(arca_tests name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
   if(name STREQUAL support)
     list(FILTER sources INCLUDE REGEX "_test\\.cpp$")
+    if(DEFINED ARCA_WITH_CASSANDRA AND NOT ARCA_WITH_CASSANDRA)
+      list(FILTER sources EXCLUDE REGEX "/cassandra_test\\.cpp$")
+    endif()
+  endif()
+  if(NOT ARCA_WITH_CASSANDRA)
+    list(FILTER sources EXCLUDE REGEX "/cassandra/node_")  # they meet a real node, which nothing here could speak to
   endif()
   if(NOT sources OR NOT ARCA_BUILD_TESTS)
     return()
@@ -42,7 +66,7 @@ function(arca_tests name)
     return()
   endif()
   set(timeout 120)
-  if(name MATCHES "^(crash|conformance|integration)$")
+  if(name MATCHES "^(crash|conformance|integration|support)$")
     set(timeout 900)
   endif()
   add_executable(arca_${name}_tests ${sources})
@@ -52,6 +76,10 @@ function(arca_tests name)
     target_link_libraries(arca_${name}_tests PRIVATE arca_test_support)
   endif()
   target_link_libraries(arca_${name}_tests PRIVATE ${ARGN} GTest::gmock GTest::gtest_main)
+  if(name STREQUAL cassandra)
+    arca_test_suites(arca_${name}_tests ${name} ${sources})
+    return()
+  endif()
   gtest_discover_tests(arca_${name}_tests TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${name} TIMEOUT ${timeout})
 endfunction()
