@@ -6,11 +6,14 @@ import json
 import pathlib
 import random
 import shutil
+import signal
 import socket
+import sys
 import tempfile
 
 import install
 import processes
+import tls
 from node import STORAGE_PORT, SUPERUSER, Node
 
 CQL_PORT = 9042
@@ -26,6 +29,7 @@ class Cluster:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory).resolve()
         self.state_file = self.directory / "state.json"
+        self.watcher_file = self.directory / "watcher.pid"
         try:
             self.options = json.loads(self.state_file.read_text())
         except OSError:
@@ -44,6 +48,8 @@ class Cluster:
         addresses = _free_addresses(size, options["port"], base_address)
         state = {**options, "directory": str(directory), "own_directory": own, "addresses": addresses,
                  "jmx_ports": _free_ports(size), "login": SUPERUSER}
+        if options["tls"]:
+            tls.make(directory / "tls", addresses)
         _write(directory / "state.json", state)
         return Cluster(directory)
 
@@ -60,34 +66,55 @@ class Cluster:
         return self.nodes[number - 1]
 
     def start(self, nodes=None):
-        """Launches the nodes that do not run and waits until all of them serve, and see each other."""
+        """Launches those of the nodes (all) that do not run, and waits until all that run serve and see each other."""
         for node in nodes or self.nodes:
             if node.state == "gone":
                 node.launch()
         self.wait_until_serving(nodes or self.nodes)
 
-    def wait_until_serving(self, nodes):
-        waiting = {node.number: node for node in nodes}
+    def wait_until_serving(self, launched):
+        """A running node that was not launched may end meanwhile: then it no longer counts."""
         reasons = {}
 
         def ready():
-            for node in list(waiting.values()):
+            running = [node for node in self.nodes if node.state == "running"]
+            for node in launched:
                 if node.state == "gone":
                     raise Failed(f"node {node.number} ended while it started; the end of its log:\n{node.log_tail()}")
-                reasons[node.number] = node.serves()
-                if reasons[node.number] is None:
-                    del waiting[node.number]
-            return not waiting
+            reasons.clear()
+            for node in running:
+                reason = node.reason_not_to_serve(len(running))
+                if reason:
+                    reasons[node] = reason
+                    return False
+            return True
 
         if not processes.wait_for(ready, START_SECONDS, 0.05):
-            number, node = next(iter(waiting.items()))
-            raise Failed(f"node {number} does not serve after {START_SECONDS} s ({reasons[number]}); the end of its log:\n"
+            node, reason = next(iter(reasons.items()))
+            raise Failed(f"node {node.number} does not serve after {START_SECONDS} s ({reason}); the end of its log:\n"
                          f"{node.log_tail()}")
 
-    def stop(self, polite=True):
-        identities = [node.identity for node in self.nodes]
-        if not processes.end(identities, STOP_SECONDS if polite else 0):
+    def stop(self, nodes=None, polite=True):
+        if not processes.end([node.identity for node in nodes or self.nodes], STOP_SECONDS if polite else 0):
             raise Failed("a node is still there after SIGKILL")
+
+    def watch(self, owner_pid):
+        """All of it ends when that process is gone."""
+        owner = processes.identity_of(owner_pid)
+        if owner is None:
+            raise Failed(f"--owner {owner_pid}: there is no such process")
+        processes.start([sys.executable, install.HERE / "watcher.py", self.directory, owner.pid, owner.start_time],
+                        self.watcher_file, self.directory / "watcher.log", self.directory)
+
+    def stop_watching(self):
+        processes.send(processes.identity_in(self.watcher_file), signal.SIGKILL)
+
+    def discard(self):
+        """After a start that failed: nothing of it stays, but a directory that the caller named."""
+        self.stop(polite=False)
+        self.stop_watching()
+        if self.options["own_directory"]:
+            self.remove()
 
     def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -10,6 +10,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache" / "cassandra"
 JARS = CACHE / "jars"
+ARCHIVE = CACHE / "classes.jsa"
 ENVIRONMENT = CACHE / "python"
 PYTHON = ENVIRONMENT / "bin" / "python"
 
@@ -30,13 +31,13 @@ def java():
     for candidate in (os.environ.get("JAVA_HOME", "") + "/bin/java", "java", "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
                       "/usr/lib/jvm/java-17-openjdk-arm64/bin/java"):
         path = shutil.which(candidate)
-        if path and re.search(r'JAVA_VERSION="17\.', _release_of(path)):
+        if path and re.search(r'JAVA_VERSION="17\.', release_of(path)):
             return path
     raise Missing("no Java 17 found (JAVA_HOME, PATH, /usr/lib/jvm): install openjdk-17-jre-headless; Cassandra 5.0 runs "
                   "on no newer one")
 
 
-def _release_of(java_path):
+def release_of(java_path):
     """The file beside every JDK that names its version: read in no time, where `java -version` takes a tenth of a second."""
     try:
         return (pathlib.Path(java_path).resolve().parent.parent / "release").read_text()
@@ -52,8 +53,13 @@ def agent():
     return next(JARS.glob("jamm-*.jar"))
 
 
-def archive_flags(_options):
-    return []
+def archive_flags(archive_to):
+    """For a start from the archive of classes (archive.py), or for the run that makes it."""
+    # The agent (jamm, which measures objects) changes none of the archived classes; the JVM cannot know that.
+    allow = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+AllowArchivingWithJavaAgent"]
+    if archive_to:
+        return [*allow, f"-XX:ArchiveClassesAtExit={archive_to}"]
+    return [*allow, f"-XX:SharedArchiveFile={ARCHIVE}"] if ARCHIVE.exists() else []
 
 
 def is_current(stamp, source):
@@ -75,6 +81,7 @@ def _run(command, what):
 
 
 def setup(say):
+    """The jars and the check client; the archive of classes is made from these by archive.py."""
     java()
     CACHE.mkdir(parents=True, exist_ok=True)
     _setup_jars(say)

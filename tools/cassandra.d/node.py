@@ -1,6 +1,5 @@
 """One node of a test cluster: its configuration, its JVM and the directory in which both live."""
 import json
-import os
 import signal
 
 import install
@@ -58,8 +57,13 @@ class Node:
         return processes.send(self.identity, number)
 
     def pause(self):
+        """Every thread of it has stopped when this returns."""
         self.send(signal.SIGSTOP)
-        return processes.wait_for(lambda: self.state != "running", 10)
+        return processes.wait_for(lambda: processes.has_stopped(self.identity), 10)
+
+    def resume(self):
+        self.send(signal.SIGCONT)
+        return processes.wait_for(lambda: self.state == "running", 10)
 
     def log_tail(self, lines=30):
         try:
@@ -69,7 +73,7 @@ class Node:
 
     # --- what it answers
 
-    def ask(self, statement, consistency=probe.ONE, timeout=2.0):
+    def ask(self, statement, consistency=1, timeout=2.0):
         tls = None
         if self.options["tls"]:
             client = [str(self.authority / name) for name in ("client.pem", "client.key")]
@@ -77,15 +81,15 @@ class Node:
         probe.select(self.address, self.options["port"], statement, consistency,
                      SUPERUSER if self.options["auth"] else None, tls, timeout)
 
-    def serves(self):
-        """None when it serves, else the reason why not. Of three nodes, each must see the others, and be seen: the
-        keyspace that is read here has three replicas, and all of them have to answer."""
+    def reason_not_to_serve(self, running):
+        """None when it serves, and sees as many nodes as run: in a cluster of three, a keyspace with three replicas is
+        read, and that many of them have to answer."""
         try:
             if len(self.options["addresses"]) == 1:
                 self.ask("SELECT key FROM system.local")
             else:
                 self.ask("SELECT status FROM system_distributed.view_build_status "
-                         "WHERE keyspace_name = 'a' AND view_name = 'b'", probe.ALL)
+                         "WHERE keyspace_name = 'a' AND view_name = 'b'", running)
             return None
         except probe.NotServing as error:
             return str(error)
@@ -119,11 +123,12 @@ class Node:
             "io.netty.allocator.useCacheForAllThreads": "true",
             "io.netty.allocator.maxOrder": 11,
         }
-        return [install.java(), *module_flags(), *install.archive_flags(options), f"-javaagent:{install.agent()}",
-                f"-Xms{heap}m", f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={heap}m", "-Xss256k", "-XX:+UseG1GC",
+        return [install.java(), *module_flags(), *install.archive_flags(options.get("archive_to")), f"-javaagent:{install.agent()}",
+                f"-Xms{heap // 4}m", f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={heap}m", "-Xss256k", "-XX:+UseG1GC",
                 "-XX:G1HeapRegionSize=4m", "-XX:ActiveProcessorCount=2", "-XX:+PerfDisableSharedMem",
                 "-XX:+ExitOnOutOfMemoryError",
-                *os.environ.get("SPIKE_FLAGS", "").split(),
+                # Without the optimising compiler a node starts in half the time, and serves tests as well.
+                *([] if options["full_speed"] else ["-XX:TieredStopAtLevel=1"]),
                 *(f"-D{key}={value}" for key, value in properties.items()),
                 "-cp", install.class_path(), "org.apache.cassandra.service.CassandraDaemon"]
 
@@ -139,7 +144,7 @@ class Node:
             "initial_token": str(-2**63 + (self.number - 1) * 2**64 // size),
             "auto_bootstrap": False,
             "seed_provider": [{"class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
-                               "parameters": [{"seeds": options["addresses"][0]}]}],
+                               "parameters": [{"seeds": ",".join(options["addresses"])}]}],
             "listen_address": self.address, "rpc_address": self.address,
             "storage_port": STORAGE_PORT, "native_transport_port": options["port"], "start_native_transport": True,
             "data_file_directories": [str(data / "data")],

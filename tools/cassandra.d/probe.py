@@ -6,7 +6,6 @@ import struct
 
 VERSION = 4
 STARTUP, READY, AUTHENTICATE, QUERY, AUTH_RESPONSE, ERROR = 0x01, 0x02, 0x03, 0x07, 0x0F, 0x00
-ONE, ALL = 0x0001, 0x0005
 
 
 class NotServing(Exception):
@@ -36,9 +35,9 @@ def _text(value):
     return struct.pack(">H", len(value)) + value
 
 
-def select(address, port, statement, consistency=ONE, login=None, tls=None, timeout=2.0):
-    """Raises NotServing with the reason unless the statement is answered with a result. `login`: (user, password).
-    `tls`: (authority, certificate, key), the last two may be None."""
+def select(address, port, statement, consistency=1, login=None, tls=None, timeout=2.0):
+    """Raises NotServing with the reason unless the statement is answered with a result. `consistency`: how many replicas
+    must answer (1 to 3 are the numbers of ONE, TWO and THREE). `login`: (user, password). `tls`: (authority, certificate, key), the last two may be None."""
     try:
         with socket.create_connection((address, port), timeout) as plain:
             connection = plain

@@ -58,6 +58,20 @@ def state_of(identity):
     return "stopped" if letter in "Tt" else "running"
 
 
+def has_stopped(identity):
+    """Whether SIGSTOP has reached every thread; also true when the process is gone."""
+    if state_of(identity) == "gone":
+        return True
+    try:
+        for task in os.listdir(f"/proc/{identity.pid}/task"):
+            with open(f"/proc/{identity.pid}/task/{task}/stat", encoding="utf-8", errors="replace") as file:
+                if _fields(file.read())[1] not in "Tt":
+                    return False
+    except OSError:
+        return False  # a thread that has just ended: look again
+    return True
+
+
 def send(identity, number):
     """Whether the signal reached that very process."""
     if identity is None:
