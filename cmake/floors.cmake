@@ -8,6 +8,12 @@ arca_floor(net arca_model arca_os fmt::fmt PkgConfig::CURL PkgConfig::CRYPTO Pkg
 arca_floor(flow arca_model arca_os arca_journal fmt::fmt)
 arca_floor(sinks arca_model arca_otlp arca_journal arca_net fmt::fmt)
 arca_floor(cassandra arca_model arca_os arca_otlp arca_net fmt::fmt ${CMAKE_DL_LIBS})
+if(TARGET arca_cassandra)
+  # The driver's C interface, seen by src/cassandra/cql_library.hpp alone; the driver itself is loaded at run time.
+  target_include_directories(arca_cassandra PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
+  include(GNUInstallDirs)
+  target_compile_definitions(arca_cassandra PRIVATE ARCA_LIBRARY_DIRECTORY="${CMAKE_INSTALL_LIBDIR}")
+endif()
 arca_floor(telemetry arca_flow arca_sinks arca_cassandra opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
   PkgConfig::YAML)
 arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)
@@ -24,6 +30,12 @@ if(TARGET arca_telemetry_tests)
   target_link_libraries(arca_telemetry_tests PRIVATE opentelemetry-cpp::proto opentelemetry-cpp::trace
     opentelemetry-cpp::logs PkgConfig::HTTPLIB)
   target_compile_definitions(arca_telemetry_tests PRIVATE ARCA_SOURCE_DIRECTORY="${CMAKE_SOURCE_DIR}")
+endif()
+
+# The tests of the tier meet a real node, and the driver beside this build.
+if(TARGET arca_cassandra_tests)
+  target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra"
+    ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1")
 endif()
 
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.

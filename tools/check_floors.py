@@ -30,6 +30,7 @@ LIBRARIES = [
     (r"grpc(pp|\+\+)?/", "the gRPC library", set()),
     (r"nghttp2/", "nghttp2", {"src/cli/sink/"}),
     (r"curl/", "libcurl", {"src/net/"}),
+    (r"arca_cql\.h", "the interface of the Cassandra driver", {"src/cassandra/cql_library"}),
     (r"openssl/", "OpenSSL", {"src/net/"}),
     (r"isa-l(/|\.h)", "ISA-L", {"src/net/", "src/cli/sink/"}),
     (r"(zlib\.h|zstd\.h)", "zlib or zstd", {"src/net/", "src/cli/sink/"}),

@@ -68,6 +68,35 @@ struct RecoveryConfig {
   std::optional<std::chrono::milliseconds> scan_interval;
 };
 
+// The overflow tier that outlives the host. Without contact points there is none.
+struct CassandraConfig {
+  std::optional<std::string> contact_points;  // "host[:port],host[:port]"
+  std::optional<std::string> local_datacenter;
+  std::optional<std::string> user;
+  std::optional<std::string> password;
+  std::optional<std::string> password_file;
+  std::optional<bool> tls;
+  std::optional<std::string> certificate;
+  std::optional<std::string> client_certificate;
+  std::optional<std::string> client_key;
+  std::optional<bool> check_host_name;
+  std::optional<std::string> consistency;
+  std::optional<std::string> keyspace;
+  std::optional<std::string> replication_class;   // SimpleStrategy, NetworkTopologyStrategy
+  std::optional<std::string> replication_factor;  // "3", or "dc1:3,dc2:3"
+  std::optional<std::chrono::milliseconds> row_ttl;
+  std::optional<std::chrono::milliseconds> chunk_ttl;
+  std::optional<bool> apply_schema;
+  std::optional<std::uint64_t> requests_in_flight;
+  std::optional<std::chrono::milliseconds> request_timeout;
+  std::optional<bool> rows;
+  std::optional<std::uint64_t> rows_per_second;  // 0: no limit
+  std::optional<std::string> also_store;         // none, all
+  std::optional<std::string> driver;             // path of libarca_cql.so
+  std::optional<bool> recovery;
+  std::optional<std::chrono::milliseconds> scan_interval;
+};
+
 // What a user asks for. A field that is not set comes from the environment, then from the file that ARCA_CONFIG_FILE
 // names, then from the default. Value type.
 struct ARCA_EXPORT Config {
@@ -109,6 +138,7 @@ struct ARCA_EXPORT Config {
   std::optional<std::chrono::milliseconds> shutdown_timeout;
   std::optional<std::uint64_t> requests_in_flight;
   RecoveryConfig recovery;
+  CassandraConfig cassandra;
 
   // Reads a YAML file; unknown keys and wrong types are errors that name the line.
   static Result<Config> from_yaml(const std::string& path);
@@ -141,6 +171,36 @@ struct SignalSettings {
   std::string certificate;
   std::string client_certificate;
   std::string client_key;
+};
+
+struct CassandraSettings {
+  std::string contact_points;  // empty: there is no such tier
+  std::string local_datacenter;
+  std::string user;
+  std::string password;
+  std::string password_file;  // read at the start
+  bool tls = false;
+  std::string certificate;
+  std::string client_certificate;
+  std::string client_key;
+  bool check_host_name = true;
+  std::string consistency = "local_quorum";
+  std::string keyspace = "otel_traces";
+  std::string replication_class = "SimpleStrategy";
+  std::string replication_factor = "3";
+  std::chrono::seconds row_ttl{604'800};
+  std::chrono::seconds chunk_ttl{1'209'600};
+  bool apply_schema = true;
+  std::uint32_t requests_in_flight = 64;
+  std::chrono::milliseconds request_timeout{15'000};
+  bool rows = true;
+  std::uint64_t rows_per_second = 0;
+  bool store_all = false;
+  std::string driver;
+  bool recovery = true;
+  std::chrono::milliseconds scan_interval{5'000};
+
+  [[nodiscard]] bool is_configured() const noexcept { return !contact_points.empty(); }
 };
 
 // Every value that a component needs, checked.
@@ -179,6 +239,7 @@ struct Settings {
   bool recovery = true;
   std::uint64_t recovery_bytes_per_second = 0;
   std::chrono::milliseconds recovery_scan_interval{0};
+  CassandraSettings cassandra;
 };
 
 // A configuration that was checked as a whole. Immutable; safe to copy between threads.

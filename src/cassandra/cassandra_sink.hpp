@@ -21,10 +21,14 @@ struct CassandraSinkOptions {
   model::WriterId writer;
   std::string host;
   Purpose purpose = Purpose::overflow;
-  std::uint32_t in_flight_max = 32;          // chunks
-  std::uint32_t stripe_count = 2;            // segments open at a time; metrics always use the first
+  std::uint32_t in_flight_max = 32;  // chunks
+  std::uint32_t stripe_count = 2;    // segments open at a time; metrics always use the first
   base::Duration lifetime = segment_lifetime;
+  std::uint64_t segment_bytes = segment_bytes_max;
   base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
+  // How long a chunk that was surely not written is tried again before the next tier gets it. One of unknown outcome is
+  // tried until its segment is too old: it may lie there, and would be parked twice.
+  base::Duration retry_time = std::chrono::seconds(2);
   base::Duration watch_interval = std::chrono::seconds(2);  // how often to ask whether own segments were replayed
 };
 
@@ -39,6 +43,7 @@ struct ParkedAccount {
   std::uint64_t segment_count = 0;
   std::uint64_t open_segment_count = 0;
   std::uint64_t waiting_segment_count = 0;  // sealed or given up, and not replayed as far as known
+  std::uint64_t missing_segment_count = 0;  // left the directory before they were seen replayed: TTL, or dropped tables
   std::uint64_t parked_anew_count = 0;      // chunks whose acknowledgement came too late for their segment
   std::optional<base::WallTime> oldest;     // of what waits
 };
@@ -55,8 +60,8 @@ class CassandraSink final : public model::Sink {
   void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
   void cancel_all() noexcept override;
 
-  // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it is
-  // worth calling again.
+  // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it
+  // is worth calling again.
   base::SteadyTime tend(base::SteadyTime now);
   // Seals everything open and waits for the answers: at the end of the process, so that recovery need not wait for the
   // lifetime to pass.

@@ -1,6 +1,6 @@
-// Cql: the seam to a Cassandra cluster. Statements with values go in, answers come back on the client's thread. The real
-// one is CqlClient (cql_client.hpp), over the driver's C interface; tests script their own. Used by CqlStore, Schema and
-// the row scanner; nobody above them sees CQL.
+// Cql: the seam to a Cassandra cluster. Statements with values go in, answers come back on the client's thread. The
+// real one is CqlClient (cql_client.hpp), over the driver's C interface; tests script their own. Used by CqlStore,
+// Schema and the row scanner; nobody above them sees CQL.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ class Values {
 
  private:
   struct Entry {
-    std::size_t offset = 0;                 // in arena_, if not borrowed
+    std::size_t offset = 0;  // in arena_, if not borrowed
     const std::byte* borrowed = nullptr;
     std::int64_t size = -1;
   };
@@ -115,7 +115,7 @@ class Answer {
 
   Outcome outcome = Outcome::unknown;
   Refusal refusal = Refusal::none;
-  std::string message;          // of a failure, for people
+  std::string message;         // of a failure, for people
   std::unique_ptr<Rows> rows;  // null: none
 
   [[nodiscard]] bool ok() const noexcept { return outcome == Outcome::ok; }
@@ -174,7 +174,8 @@ class Cql {
   virtual Result<Statement> statement(std::string_view text, StatementKind kind) = 0;
   virtual void execute(Request request, AnswerCallback done) noexcept = 0;
   virtual void batch(Batch batch, AnswerCallback done) noexcept = 0;
-  // Whether another request of so many bytes would be sent now.
+  // Whether another request of so many bytes would be sent now: the window has room, and a node is connected. When it
+  // is not, an answer under way or the next connection will change it; nobody is told, so ask again after a while.
   [[nodiscard]] virtual bool has_window(std::uint64_t bytes) const noexcept = 0;
   [[nodiscard]] virtual ConnectionStatus status() const = 0;
 };

@@ -1,5 +1,5 @@
-// CqlClient: the real Cql, over the driver's C interface (driver/include/arca_cql.h). It loads libarca_cql.so when it is
-// opened, and has one thread that waits for completions and calls back. Used where a Cassandra tier is configured.
+// CqlClient: the real Cql, over the driver's C interface (driver/include/arca_cql.h). It loads libarca_cql.so when it
+// is opened, and has one thread that waits for completions and calls back. Used where a Cassandra tier is configured.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,9 @@ namespace arca::cassandra {
 
 class CqlClient final : public Cql {
  public:
-  // Returns at once; it connects in the background, for ever. ErrorCode::not_found if there is no driver (the message says
-  // where it was looked for), unsupported_version if it speaks another version, invalid_config if an option cannot work.
+  // Returns at once; it connects in the background, for ever. ErrorCode::not_found if there is no driver (the message
+  // says where it was looked for), unsupported_version if it speaks another version, invalid_config if an option cannot
+  // work.
   static Result<std::unique_ptr<CqlClient>> open(const ConnectionSettings& settings);
   // Requires: not in a callback. In a forked child it lets go of everything.
   ~CqlClient() override;

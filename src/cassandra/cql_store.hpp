@@ -1,4 +1,5 @@
-// CqlStore: the ParkingStore of a real cluster: each operation is one prepared statement on the tables of schema_text.cpp.
+// CqlStore: the ParkingStore of a real cluster: each operation is one prepared statement on the tables of
+// schema_text.cpp.
 #pragma once
 
 #include <memory>

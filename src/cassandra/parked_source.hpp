@@ -1,6 +1,7 @@
-// ParkedSource: the chunks that lie in Cassandra, of any writer, as a ChunkSource: recovery's dispatcher drains it into the
-// Collector like a journal. Several processes may do so at the same time: each shard has a lease (LWT), progress is kept in
-// the directory, and whoever comes later goes on where the one before him was. See store.hpp for what is whole when.
+// ParkedSource: the chunks that lie in Cassandra, of any writer, as a ChunkSource: recovery's dispatcher drains it into
+// the Collector like a journal. Several processes may do so at the same time: each shard has a lease (LWT), progress is
+// kept in the directory, and whoever comes later goes on where the one before him was. See store.hpp for what is whole
+// when.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@
 namespace arca::cassandra {
 
 struct ParkedSourceOptions {
-  std::uint32_t shards_max = 4;               // leases held at a time
-  std::uint32_t read_ahead_chunks = 32;       // read and not yet settled, over all: the bound of its memory
+  std::uint32_t shards_max = 4;          // leases held at a time
+  std::uint32_t read_ahead_chunks = 32;  // read and not yet settled, over all: the bound of its memory
   std::uint64_t read_ahead_bytes = 16ULL << 20U;
   std::chrono::seconds lease_ttl{30};
   base::Duration lease_renewal = std::chrono::seconds(10);
@@ -49,8 +50,8 @@ struct ParkedSourceStatus {
   bool scanned = false;  // at least one whole look at the directory has ended
 };
 
-// Thread-safe. Store, clock, random and `rows` (may be null) outlive it. It waits for nobody: tend() sends what is to be
-// asked, and the answers wake the dispatcher.
+// Thread-safe. Store, clock, random and `rows` (may be null) outlive it. It waits for nobody: tend() sends what is to
+// be asked, and the answers wake the dispatcher.
 class ParkedSource final : public model::ChunkSource {
  public:
   ParkedSource(ParkingStore& store, RowWriter* rows, os::Clock& clock, os::Random& random, ParkedSourceOptions options);

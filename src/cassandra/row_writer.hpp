@@ -1,6 +1,6 @@
-// RowWriter: makes the rows for look-up (traces_overflow, the index by service and time, the names) from parked chunks, in
-// the background. CassandraSink hands it each chunk that was parked; ParkedSource those of dead writers whose rows are not
-// complete. It never holds up parking: what does not fit in its memory it reads back from the store later.
+// RowWriter: makes the rows for look-up (traces_overflow, the index by service and time, the names) from parked chunks,
+// in the background. CassandraSink hands it each chunk that was parked; ParkedSource those of dead writers whose rows
+// are not complete. It never holds up parking: what does not fit in its memory it reads back from the store later.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct RowWriterOptions {
 };
 
 struct RowWriterStatus {
-  std::uint64_t row_count = 0;          // written since the start
+  std::uint64_t row_count = 0;  // written since the start
   std::uint64_t pending_chunk_count = 0;
   std::uint64_t pending_item_count = 0;  // the lag
   std::uint64_t skipped_item_count = 0;  // spans without a trace id, chunks that cannot be read: in chunks only

@@ -1,5 +1,5 @@
-// Schema: the tables of the tier as text, created where they are missing and compared where they are. Used at start-up, by
-// `arca schema` and by the tests.
+// Schema: the tables of the tier as text, created where they are missing and compared where they are. Used at start-up,
+// by `arca schema` and by the tests.
 #pragma once
 
 #include <string>

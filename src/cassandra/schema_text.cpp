@@ -49,12 +49,12 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
   all.push_back(fmt::format("CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {} AND durable_writes = true", space,
                             replication(settings)));
   // As the specification has it: a row for each span, to be looked up by trace.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.traces_overflow (trace_id text, span_id text, timestamp timestamp, "
-      "service_name text, operation_name text, trace_data blob, PRIMARY KEY (trace_id, span_id)) "
-      "WITH default_time_to_live = {} AND {} AND {} AND {} "
-      "AND compression = {{'class': 'LZ4Compressor', 'chunk_length_in_kb': 16}}",
-      space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.traces_overflow (trace_id text, span_id text, timestamp timestamp, "
+                  "service_name text, operation_name text, trace_data blob, PRIMARY KEY (trace_id, span_id)) "
+                  "WITH default_time_to_live = {} AND {} AND {} AND {} "
+                  "AND compression = {{'class': 'LZ4Compressor', 'chunk_length_in_kb': 16}}",
+                  space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
   // The chunks: one partition for each segment. They are compressed already.
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.overflow_chunks (segment uuid, position int, writer bigint, sequence bigint, "
@@ -69,15 +69,15 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "WITH default_time_to_live = {} AND {}",
       space, directory_ttl, kept));
   // The directory. The columns up to rows_position are the writer's, the replay columns the recoverer's.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_segments (bucket timestamp, shard smallint, segment uuid, "
-      "writer bigint, host text, purpose tinyint, opened_at timestamp, sealed_at timestamp, chunks int, "
-      "spans bigint, points bigint, log_records bigint, raw_bytes bigint, stored_bytes bigint, "
-      "time_min timestamp, time_max timestamp, services frozen<set<text>>, rows_position int, "
-      "replay_position int, replayed_at timestamp, quarantined_spans bigint, quarantined_points bigint, "
-      "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
-      "WITH default_time_to_live = {} AND {}",
-      space, directory_ttl, kept));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_segments (bucket timestamp, shard smallint, segment uuid, "
+                  "writer bigint, host text, purpose tinyint, opened_at timestamp, sealed_at timestamp, chunks int, "
+                  "spans bigint, points bigint, log_records bigint, raw_bytes bigint, stored_bytes bigint, "
+                  "time_min timestamp, time_max timestamp, services frozen<set<text>>, rows_position int, "
+                  "replay_position int, replayed_at timestamp, quarantined_spans bigint, quarantined_points bigint, "
+                  "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
+                  "WITH default_time_to_live = {} AND {}",
+                  space, directory_ttl, kept));
   // Who recovers which shard; only ever written by conditional statements.
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.recovery_leases (shard smallint PRIMARY KEY, owner uuid, epoch bigint) "
@@ -97,15 +97,16 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "PRIMARY KEY ((service, bucket), start_ns, trace_id)) WITH CLUSTERING ORDER BY (start_ns DESC, trace_id ASC) "
       "AND default_time_to_live = {} AND {} AND {} AND {}",
       space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, operation text, "
-      "PRIMARY KEY ((kind), service, operation)) WITH default_time_to_live = {} AND {}",
-      space, settings.row_ttl.count(), kept));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, operation text, "
+                  "PRIMARY KEY ((kind), service, operation)) WITH default_time_to_live = {} AND {}",
+                  space, settings.row_ttl.count(), kept));
   // How far `arca recover --scan-rows` has come.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.row_scans (scan text, range int, token bigint, rows bigint, done_at timestamp, "
-      "PRIMARY KEY ((scan), range)) WITH default_time_to_live = {} AND {}",
-      space, directory_ttl, kept));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.row_scans (scan text, range int, last_token bigint, rows bigint, "
+                  "done_at timestamp, "
+                  "PRIMARY KEY ((scan), range)) WITH default_time_to_live = {} AND {}",
+                  space, directory_ttl, kept));
   return all;
 }
 

@@ -1,12 +1,12 @@
-// ParkingStore: what the tier asks of Cassandra, in its own words: segments of chunks, a directory of segments, rows for
-// look-up, leases, quarantine. CqlStore is the real one (tables: schema.cpp, docs/cassandra.md); tests/fakes has one in
-// memory that fails on command. Used by CassandraSink, RowWriter, ParkedSource and `arca query`.
+// ParkingStore: what the tier asks of Cassandra, in its own words: segments of chunks, a directory of segments, rows
+// for look-up, leases, quarantine. CqlStore is the real one (tables: schema.cpp, docs/cassandra.md); tests/fakes has
+// one in memory that fails on command. Used by CassandraSink, RowWriter, ParkedSource and `arca query`.
 //
 // How nothing is lost between a writer and a recoverer that share no clock. A writer counts a chunk as parked only if
-// its acknowledgement came within segment_lifetime after the segment was opened, by its own boot-time clock (which goes on
-// while the process is stopped); later it parks the chunk anew, in a new segment. A recoverer that has seen a segment
-// unsealed for segment_lifetime plus segment_margin, by its own clock, knows that nothing is added to it any more that
-// anybody counted: what it reads then is whole. A segment that its writer has sealed is whole at once.
+// its acknowledgement came within segment_lifetime after the segment was opened, by its own boot-time clock (which goes
+// on while the process is stopped); later it parks the chunk anew, in a new segment. A recoverer that has seen a
+// segment unsealed for segment_lifetime plus segment_margin, by its own clock, knows that nothing is added to it any
+// more that anybody counted: what it reads then is whole. A segment that its writer has sealed is whole at once.
 //
 // No row is ever deleted; everything ends by its TTL.
 #pragma once
@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,10 @@ inline constexpr std::int16_t shard_count = 16;
 base::WallTime bucket_of(base::WallTime time) noexcept;
 // All segments of one writer stand in one shard, so one recoverer sees them all, in their order.
 std::int16_t shard_of(model::WriterId writer) noexcept;
+
+// The kinds of rows in overflow_names: a service (its operation is empty), and an operation of a service.
+inline constexpr std::string_view kind_service = "service";
+inline constexpr std::string_view kind_operation = "operation";
 
 // Permanent numbers: they stand in the tables.
 enum class Purpose : std::int8_t {
@@ -76,12 +81,12 @@ struct SegmentSummary {
 struct SegmentEntry {
   SegmentHead head;
   std::optional<base::WallTime> sealed_at;
-  SegmentSummary summary;             // zero until sealed
-  std::int32_t rows_position = 0;     // the rows of all chunks before it are written
-  std::int32_t replay_position = 0;   // all chunks before it are delivered, or in quarantine
+  SegmentSummary summary;                     // zero until sealed
+  std::int32_t rows_position = 0;             // the rows of all chunks before it are written
+  std::int32_t replay_position = 0;           // all chunks before it are delivered, or in quarantine
   std::optional<base::WallTime> replayed_at;  // everything is
   std::array<std::uint64_t, model::signal_count> quarantined_items{};  // of what was replayed, rejected for good
-  std::int32_t ttl_left_s = 0;        // until the directory row ends
+  std::int32_t ttl_left_s = 0;                                         // until the directory row ends
 };
 
 struct StoredChunk {
@@ -96,21 +101,27 @@ struct StoredChunk {
   std::shared_ptr<const std::vector<std::byte>> payload;
 };
 
-// Packs (compresses when that is smaller) and checks; unpack fails with ErrorCode::corrupt.
+// What a row may hold: a mutation of Cassandra has at most half a commit log segment (16 MiB), head and all.
+inline constexpr std::uint64_t stored_bytes_max = 15ULL << 20U;
+inline constexpr std::uint64_t raw_bytes_max = 256ULL << 20U;
+
+// Packs (compresses when that is smaller); ErrorCode::full if it is larger than a row may be. unpack checks, and fails
+// with ErrorCode::corrupt.
 Result<StoredChunk> pack(const model::Chunk& chunk);
 Result<model::Chunk> unpack(const StoredChunk& stored);
 
-// A row of traces_overflow.
+// A row of traces_overflow. All of it borrows from the owner of its TraceRows.
 struct SpanRow {
-  std::string span_id;  // lower-case hex
+  std::string_view span_id;  // lower-case hex
   base::WallTime start{};
-  std::string service;
-  std::string operation;
-  std::vector<std::byte> trace_data;  // one TracesData with this span alone
+  std::string_view service;
+  std::string_view operation;
+  base::Bytes trace_data;  // one TracesData with this span alone
 };
 struct TraceRows {
   std::string trace_id;  // lower-case hex, not empty
   std::vector<SpanRow> rows;
+  std::shared_ptr<const void> owner;  // keeps the rows' bytes; null: they are valid while the call lasts
 };
 
 // A line of the index by service and time: what one chunk says of one trace in one service.
@@ -137,8 +148,8 @@ struct QuarantinedChunk {
 };
 
 struct Lease {
-  bool held = false;   // by the one who asked
-  Uuid owner;          // who holds it, as far as known
+  bool held = false;       // by the one who asked
+  Uuid owner;              // who holds it, as far as known
   std::int64_t epoch = 0;  // rises with every new owner
 };
 
@@ -159,9 +170,9 @@ struct Page {
   std::vector<std::byte> next;  // empty: this was the last
 };
 
-// Thread-safe. Asynchronous: each callback is called exactly once, from a thread of the client or before the call returns;
-// it must not wait, and may call back. Operations that write take the timestamp of their first attempt, so that a
-// repetition is the same statement.
+// Thread-safe. Asynchronous: each callback is called exactly once, from a thread of the client or before the call
+// returns; it must not wait, and may call back. Operations that write take the timestamp of their first attempt, so
+// that a repetition is the same statement.
 class ParkingStore {
  public:
   virtual ~ParkingStore() = default;

@@ -12,16 +12,16 @@ namespace {
 constexpr base::Duration half_open_poll = std::chrono::milliseconds(250);
 }  // namespace
 
-struct GuardedSink::State {
+// What is known of one peer.
+struct GuardedSink::Knowledge {
   struct Guard {
     CircuitBreaker breaker;
     std::string last_error = {};
     std::uint64_t failure_count = 0;
   };
 
-  State(model::Sink& sink_in, os::Clock& clock_in, const BreakerOptions& options, const Random& random)
-      : sink(sink_in),
-        clock(clock_in),
+  Knowledge(os::Clock& clock_in, const BreakerOptions& options, const Random& random)
+      : clock(clock_in),
         guards{Guard{CircuitBreaker(options, random)}, Guard{CircuitBreaker(options, random)},
                Guard{CircuitBreaker(options, random)}} {}
 
@@ -39,34 +39,36 @@ struct GuardedSink::State {
     ++guard.failure_count;
   }
 
-  model::Sink& sink;
   os::Clock& clock;
   mutable std::mutex mutex;
   std::array<Guard, model::signal_count> guards;  // protected by mutex
 };
 
 GuardedSink::GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, const Random& random)
-    : state_(std::make_shared<State>(sink, clock, options, random)) {}
+    : sink_(sink), knowledge_(std::make_shared<Knowledge>(clock, options, random)) {}
 
-std::string_view GuardedSink::name() const noexcept { return state_->sink.name(); }
+GuardedSink::GuardedSink(model::Sink& sink, const GuardedSink& same_peer)
+    : sink_(sink), knowledge_(same_peer.knowledge_) {}
+
+std::string_view GuardedSink::name() const noexcept { return sink_.name(); }
 
 model::Readiness GuardedSink::readiness(model::Signal signal, base::SteadyTime now) noexcept {
   {
-    const std::lock_guard lock(state_->mutex);
-    const CircuitBreaker& breaker = state_->guards[model::index_of(signal)].breaker;
+    const std::lock_guard lock(knowledge_->mutex);
+    const CircuitBreaker& breaker = knowledge_->guards[model::index_of(signal)].breaker;
     if (!breaker.allows(now)) return {false, std::min(breaker.next_try_at(), now + half_open_poll)};
   }
-  return state_->sink.readiness(signal, now);
+  return sink_.readiness(signal, now);
 }
 
 void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
   const model::Signal signal = chunk.signal;
-  const base::SteadyTime now = state_->clock.steady_now();
+  const base::SteadyTime now = knowledge_->clock.steady_now();
   std::optional<CircuitBreaker::Permit> permit;
   base::SteadyTime next_try_at;
   {
-    const std::lock_guard lock(state_->mutex);
-    CircuitBreaker& breaker = state_->guards[model::index_of(signal)].breaker;
+    const std::lock_guard lock(knowledge_->mutex);
+    CircuitBreaker& breaker = knowledge_->guards[model::index_of(signal)].breaker;
     permit = breaker.try_acquire(now);
     next_try_at = breaker.next_try_at();
   }
@@ -81,28 +83,28 @@ void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
   std::shared_ptr<model::AckCallback> kept;
   try {
     kept = std::make_shared<model::AckCallback>(std::move(done));
-    model::AckCallback on_ack = [state = state_, signal, permit = *permit, kept](model::Ack ack) {
-      state->record(signal, permit, ack);
+    model::AckCallback on_ack = [knowledge = knowledge_, signal, permit = *permit, kept](model::Ack ack) {
+      knowledge->record(signal, permit, ack);
       (*kept)(std::move(ack));
     };
-    state_->sink.submit(std::move(chunk), std::move(on_ack));
+    sink_.submit(std::move(chunk), std::move(on_ack));
   } catch (const std::bad_alloc&) {
     model::Ack ack = model::not_sent_for_want_of_memory(id);
-    state_->record(signal, *permit, ack);
+    knowledge_->record(signal, *permit, ack);
     (kept ? *kept : done)(std::move(ack));
   }
 }
 
-void GuardedSink::cancel_all() noexcept { state_->sink.cancel_all(); }
+void GuardedSink::cancel_all() noexcept { sink_.cancel_all(); }
 
 bool GuardedSink::is_closed(model::Signal signal) const noexcept {
-  const std::lock_guard lock(state_->mutex);
-  return state_->guards[model::index_of(signal)].breaker.state() == BreakerState::closed;
+  const std::lock_guard lock(knowledge_->mutex);
+  return knowledge_->guards[model::index_of(signal)].breaker.state() == BreakerState::closed;
 }
 
 GuardStatus GuardedSink::status(model::Signal signal) const {
-  const std::lock_guard lock(state_->mutex);
-  const State::Guard& guard = state_->guards[model::index_of(signal)];
+  const std::lock_guard lock(knowledge_->mutex);
+  const Knowledge::Guard& guard = knowledge_->guards[model::index_of(signal)];
   GuardStatus status{.state = guard.breaker.state(),
                      .last_error = guard.last_error,
                      .next_try_at = {},

@@ -25,6 +25,9 @@ struct GuardStatus {
 class GuardedSink final : public model::Sink {
  public:
   GuardedSink(model::Sink& sink, os::Clock& clock, const BreakerOptions& options, const Random& random);
+  // A second door to the peer of `same_peer`: what either learns of the peer, both know. Recovery from a tier sends
+  // through one whose rejected chunks are kept by that tier.
+  GuardedSink(model::Sink& sink, const GuardedSink& same_peer);
 
   [[nodiscard]] std::string_view name() const noexcept override;
   [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;
@@ -36,8 +39,9 @@ class GuardedSink final : public model::Sink {
   [[nodiscard]] GuardStatus status(model::Signal signal) const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;  // late acks may outlive this object
+  struct Knowledge;
+  model::Sink& sink_;
+  std::shared_ptr<Knowledge> knowledge_;  // late acks may outlive this object
 };
 
 }  // namespace arca::flow

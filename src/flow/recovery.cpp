@@ -38,11 +38,19 @@ Recovery::Recovery(Writers& writers, model::ChunkSource* own_journal, model::Sin
       clock_(clock),
       options_(std::move(options)),
       rate_limiter_(std::make_shared<RateLimiter>(options_.limits)) {
-  if (own_journal_ != nullptr) {
-    DispatcherOptions own_options = dispatcher_options("recovery of the own journal");
-    own_options.progress = options_.progress;
-    own_ = std::make_unique<Dispatcher>(*own_journal_, sink_, clock_, std::move(own_options));
-  }
+  if (own_journal_ != nullptr) add_lane({.name = "recovery of the own journal", .source = own_journal_});
+  for (RecoveryLane& lane : options_.lanes) add_lane(std::move(lane));
+  options_.lanes.clear();
+}
+
+void Recovery::add_lane(RecoveryLane lane) {
+  DispatcherOptions made = dispatcher_options(lane.name);
+  made.progress = options_.progress;
+  if (lane.in_flight_max > 0) made.in_flight_max = lane.in_flight_max;
+  if (lane.keeps_rejected) made.keep_rejected = {};
+  model::Sink& sink = lane.sink != nullptr ? *lane.sink : sink_;
+  auto dispatcher = std::make_unique<Dispatcher>(*lane.source, sink, clock_, std::move(made));
+  lanes_.push_back({std::move(lane), std::move(dispatcher)});
 }
 
 Recovery::~Recovery() = default;
@@ -75,10 +83,20 @@ base::SteadyTime Recovery::step_locked(base::SteadyTime now) {
                                                               draw(options_.random)));
   if (now >= *scan_at_) scan(now);
   base::SteadyTime wake = *scan_at_;
-  if (own_) wake = std::min(wake, own_->step(now));
-  wake = std::min(wake, step_writers(now));
+  // Each time somebody else comes first, so that with a limited rate nobody takes all of it.
+  const std::size_t turn_count = lanes_.size() + 1;
+  ++first_turn_;
+  for (std::size_t i = 0; i < turn_count; ++i) {
+    const std::size_t turn = (first_turn_ + i) % turn_count;
+    wake = std::min(wake, turn < lanes_.size() ? step_lane(lanes_[turn], now) : step_writers(now));
+  }
   drop_finished();
   return wake;
+}
+
+base::SteadyTime Recovery::step_lane(const Lane& lane, base::SteadyTime now) {
+  const base::SteadyTime tend_at = lane.what.tend ? lane.what.tend(now) : base::never;
+  return std::min(tend_at, lane.dispatcher->step(now));
 }
 
 // The oldest first. One that is blocked (its endpoint is away, its files fail) holds up nobody; those that have begun
@@ -266,7 +284,10 @@ RecoveryStatus Recovery::status() const {
   if (own_journal_ != nullptr) made.own_journal = own_journal_->backlog();
   made.finished_writer_count = finished_writer_count_;
   made.counters = finished_counters_;
-  if (own_) made.counters += own_->counters();
+  for (const Lane& lane : lanes_) {
+    made.counters += lane.dispatcher->counters();
+    if (lane.what.source != own_journal_) made.lanes.push_back({lane.what.name, lane.what.source->backlog()});
+  }
   for (const auto& drain : drains_) {
     RecoveryWriter writer;
     writer.id = drain->id;
@@ -293,7 +314,7 @@ void Recovery::stop_all() {
   std::vector<Dispatcher*> running;
   {
     const std::lock_guard lock(mutex_);
-    if (own_) running.push_back(own_.get());
+    for (const Lane& lane : lanes_) running.push_back(lane.dispatcher.get());
     for (const auto& drain : drains_) {
       if (drain->dispatcher) running.push_back(drain->dispatcher.get());
     }

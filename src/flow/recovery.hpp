@@ -1,5 +1,6 @@
-// Recovery: delivers what nobody tends: the process's own journal, and the journals and pools of dead writers in the
-// state directory. Runs beside the live lane in every process, and alone in `arca recover`.
+// Recovery: delivers what nobody tends: the process's own journal, what lies in the tiers that outlive the host (each
+// of these a lane), and the journals and pools of dead writers in the state directory. Runs beside the live lane in
+// every process, and alone in `arca recover`.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,23 @@
 
 namespace arca::flow {
 
+// A store that is always there, drained as long as recovery runs.
+struct RecoveryLane {
+  std::string name;  // in reports: "recovery of ..."
+  model::ChunkSource* source = nullptr;
+  model::Sink* sink = nullptr;      // null: that of recovery
+  std::uint32_t in_flight_max = 0;  // chunks; 0: as the others
+  // Whether the source keeps rejected chunks itself; RecoveryOptions::keep_rejected is then not asked.
+  bool keeps_rejected = false;
+  // For a source that must be driven: called before each step, returns when to call again.
+  std::function<base::SteadyTime(base::SteadyTime)> tend = {};
+  // For a source that does not know at every moment what it holds; empty: drained when its backlog is empty.
+  std::function<bool()> is_drained = {};
+};
+
 struct RecoveryOptions {
-  std::uint32_t in_flight_max = 2;  // for the own journal and for each writer being drained: the bound of its memory
+  std::uint32_t in_flight_max = 2;       // for each lane and each writer being drained: the bound of its memory
+  std::vector<RecoveryLane> lanes = {};  // beside the own journal
   RateLimits limits{.bytes_per_second = 200ULL << 20U};  // for all of recovery together
   base::Duration scan_interval = std::chrono::seconds(5);
   base::Duration start_jitter = std::chrono::seconds(1);       // processes that start together don't scan together
@@ -33,7 +49,7 @@ struct RecoveryOptions {
   BackoffOptions fault{.initial = std::chrono::milliseconds(100), .max = std::chrono::seconds(30)};
   std::function<bool()> yields = {};  // see DispatcherOptions
   std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
-  std::shared_ptr<Doorbell> progress = {};  // rung after each settled chunk of the own journal; empty: nobody's
+  std::shared_ptr<Doorbell> progress = {};  // rung after each settled chunk of a lane; empty: nobody's
   Random random = {};
   Report report = {};
 };
@@ -46,9 +62,15 @@ struct RecoveryWriter {
 };
 std::string_view to_string(RecoveryWriter::State state) noexcept;
 
+struct RecoveryLaneStatus {
+  std::string name;
+  model::Backlog backlog;
+};
+
 struct RecoveryStatus {
   std::vector<RecoveryWriter> writers;  // dead ones that were found
   model::Backlog own_journal;
+  std::vector<RecoveryLaneStatus> lanes;  // without the own journal
   std::uint64_t finished_writer_count = 0;
   DispatcherCounters counters;  // over all that was drained
 };
@@ -68,7 +90,7 @@ struct RecoveryReport {
 };
 
 // step(), run() and drain_once() belong to one thread; status() is thread-safe, but must not be called from a callback.
-// All that is passed by reference outlives it.
+// All that is passed by reference outlives it, the sources and sinks of lanes too.
 class Recovery {
  public:
   // `own_journal` may be null. `sink` is the Collector's, shared with the live lane.
@@ -91,6 +113,10 @@ class Recovery {
   [[nodiscard]] RecoveryStatus status() const;
 
  private:
+  struct Lane {
+    RecoveryLane what;
+    std::unique_ptr<Dispatcher> dispatcher;
+  };
   struct Drain;
   struct Unreadable {
     Error error;
@@ -98,6 +124,8 @@ class Recovery {
   };
 
   base::SteadyTime step_locked(base::SteadyTime now);
+  void add_lane(RecoveryLane lane);
+  static base::SteadyTime step_lane(const Lane& lane, base::SteadyTime now);
   void scan(base::SteadyTime now);
   void adopt(model::WriterId id, base::SteadyTime now);
   base::SteadyTime step_writers(base::SteadyTime now);
@@ -124,7 +152,8 @@ class Recovery {
   std::shared_ptr<RateLimiter> rate_limiter_;
 
   mutable std::mutex mutex_;  // protects everything below
-  std::unique_ptr<Dispatcher> own_;
+  std::vector<Lane> lanes_;
+  std::size_t first_turn_ = 0;                  // whose turn is first: lanes, then all writers
   std::vector<std::unique_ptr<Drain>> drains_;  // oldest first
   std::map<model::WriterId, Unreadable> unreadable_;
   std::optional<base::SteadyTime> scan_at_;

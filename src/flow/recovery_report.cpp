@@ -72,9 +72,11 @@ RecoveryReport Recovery::drain_once(base::SteadyTime deadline,
 }
 
 bool Recovery::is_idle() const {
-  const bool own_is_empty =
-      own_ == nullptr || (own_->in_flight_count() == 0 && own_journal_->backlog().chunk_count == 0);
-  return own_is_empty && drains_.empty() && found_all_ && !scan_failed_;
+  const bool lanes_are_empty = std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    if (lane.dispatcher->in_flight_count() > 0) return false;
+    return lane.what.is_drained ? lane.what.is_drained() : lane.what.source->backlog().chunk_count == 0;
+  });
+  return lanes_are_empty && drains_.empty() && found_all_ && !scan_failed_;
 }
 
 RecoveryProgress Recovery::progress_since(base::SteadyTime begin, base::SteadyTime now) const {
@@ -84,6 +86,10 @@ RecoveryProgress Recovery::progress_since(base::SteadyTime begin, base::SteadyTi
   made.items_done = settled_items(now_status.counters);
   made.bytes_left = now_status.own_journal.bytes;
   made.items_left = items_of(now_status.own_journal.item_count);
+  for (const RecoveryLaneStatus& lane : now_status.lanes) {
+    made.bytes_left += lane.backlog.bytes;
+    made.items_left += items_of(lane.backlog.item_count);
+  }
   made.writers_done = now_status.finished_writer_count;
   for (const RecoveryWriter& writer : now_status.writers) {
     if (writer.state == RecoveryWriter::State::unreadable) continue;
@@ -105,6 +111,9 @@ Result<RecoveryStatus> Recovery::dry_run() {
   if (!all) return failure(all.error());
   RecoveryStatus plan;
   if (own_journal_ != nullptr) plan.own_journal = own_journal_->backlog();
+  for (const Lane& lane : lanes_) {
+    if (lane.what.source != own_journal_) plan.lanes.push_back({lane.what.name, lane.what.source->backlog()});
+  }
   for (const journal::WriterEntry& entry : *all) {
     RecoveryWriter writer;
     writer.id = entry.id;

@@ -23,7 +23,7 @@ struct Route {
 struct Delivery {
   std::size_t route = 0;
   model::AckCallback done;
-  model::Chunk chunk;  // for the next tier; empty on the Collector's route, which hands nothing on
+  model::Chunk chunk;  // for the next tier
   std::atomic<bool> is_answered{false};
 };
 
@@ -53,7 +53,8 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
     const std::optional<std::size_t> behind = route_that_holds(signal);
     Choice choice;
     for (std::size_t route = first; route < routes.size(); ++route) {
-      if (behind ? route != *behind : !may_take(route, signal)) continue;
+      if (behind && route < *behind) continue;
+      if (route != behind && !may_take(route, signal)) continue;
       if (!routes[route].has_window()) continue;  // an ack will wake whoever waits
       const model::Readiness readiness = routes[route].sink->readiness(signal, now);
       if (readiness.ready) {
@@ -65,11 +66,12 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
     return choice;
   }
 
-  // The tier behind whose metric chunks this signal has to queue.
+  // The tier behind whose metric chunks this signal has to queue. Of several the last: what an earlier one did not take
+  // went there.
   std::optional<std::size_t> route_that_holds(model::Signal signal) const {
     if (signal != model::Signal::metrics) return std::nullopt;
-    for (std::size_t i = 0; i < tiers.size(); ++i) {
-      if (tiers[i].holds_metrics && tiers[i].holds_metrics()) return i + 1;
+    for (std::size_t i = tiers.size(); i > 0; --i) {
+      if (tiers[i - 1].holds_metrics && tiers[i - 1].holds_metrics()) return i;
     }
     return std::nullopt;
   }
@@ -90,7 +92,7 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
       delivery = std::make_shared<Delivery>();
       delivery->route = route;
       delivery->done = std::move(done);
-      if (route != collector_route) delivery->chunk = chunk;
+      delivery->chunk = chunk;
       model::AckCallback on_ack = [self = shared_from_this(), delivery](model::Ack ack) {
         self->answer(*delivery, std::move(ack));
       };
@@ -107,8 +109,9 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
       return;
     }
     routes[delivery.route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
-    // Only a plain refusal moves on: after `unknown` the tier may hold the chunk, or somebody cancelled.
-    if (delivery.route != collector_route && ack.verdict == model::Verdict::retry) {
+    // Only a plain refusal moves on: after `unknown` the other side may hold the chunk, or somebody cancelled. From the
+    // Collector only once it counts as away: a chunk that is always the one sent to try it would never be parked.
+    if (ack.verdict == model::Verdict::retry && hands_on(delivery)) {
       const Choice next = choose(delivery.chunk.signal, clock.steady_now(), delivery.route + 1);
       if (next.route) {
         submit(*next.route, delivery.chunk, delivery.done);
@@ -116,6 +119,10 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
       }
     }
     delivery.done(std::move(ack));
+  }
+
+  bool hands_on(const Delivery& delivery) const {
+    return delivery.route != collector_route || !routes[collector_route].sink->is_closed(delivery.chunk.signal);
   }
 
   os::Clock& clock;

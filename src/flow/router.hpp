@@ -44,14 +44,16 @@ struct RouteStatus {
 // Thread-safe. The sinks outlive every delivery under way.
 //
 // Order of metrics: while a tier holds metric chunks, further metric chunks are parked behind them in that same tier
-// and never sent past them, whatever the Collector and the pressure say.
+// and never sent past them, whatever the Collector and the pressure say. If that tier refuses them, a later one that
+// may take them does; from then on they queue behind that one.
 class Router final : public model::Sink {
  public:
   Router(GuardedSink& collector, os::Clock& clock, std::vector<OverflowTier> tiers, RouterOptions options);
 
   [[nodiscard]] std::string_view name() const noexcept override { return "router"; }
   [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;
-  // A tier that fails hands its chunk to the next tier that is allowed to take it.
+  // A tier that refuses a chunk hands it to the next one that is allowed to take it; so does the Collector, once its
+  // breaker is not closed.
   void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
   void cancel_all() noexcept override;
 

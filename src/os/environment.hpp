@@ -20,4 +20,7 @@ class SystemEnvironment final : public Environment {
   [[nodiscard]] std::optional<std::string> get(const std::string& name) const override;
 };
 
+// The machine's name, for people; empty if it has none.
+[[nodiscard]] std::string host_name();
+
 }  // namespace arca::os

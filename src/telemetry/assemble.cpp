@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "flow/writer_files.hpp"
+#include "os/environment.hpp"
 #include "os/file_system.hpp"
 #include "os/fork.hpp"
 #include "os/log.hpp"
@@ -20,6 +21,7 @@ using model::Signal;
 
 constexpr std::uint64_t journal_size_default = 4ULL << 30U;
 constexpr std::uint64_t journal_size_least = 1ULL << 20U;
+constexpr std::uint32_t parking_in_flight = 32;  // chunks on their way to Cassandra
 
 void report(const Error& error) { os::log(os::LogLevel::warn, "{}", error.message()); }
 
@@ -108,34 +110,100 @@ Result<void> Pipeline::make_stores() {
   return {};
 }
 
-// What delivers: the sinks, and the two lanes to them. Requires make_stores().
-Result<void> Pipeline::make_lanes() {
-  // The Collector behind its quarantine and breaker; the disk behind its breaker; the router over both.
-  auto new_collector = make_collector(settings, clock);
-  if (!new_collector) return tl::unexpected(new_collector.error());
-  collector = std::move(*new_collector);
-  quarantining = std::make_unique<sinks::QuarantiningSink>(*collector, *quarantine);
-  guarded_collector = std::make_unique<flow::GuardedSink>(*quarantining, clock, flow::BreakerOptions{}, jitter());
+// Where chunks can go: the Collector behind its quarantine and breaker, the disk behind its breaker, Cassandra.
+Result<void> Pipeline::make_ends() {
+  if (destination == Destination::collector) {
+    auto new_collector = make_collector(settings, clock);
+    if (!new_collector) return tl::unexpected(new_collector.error());
+    collector = std::move(*new_collector);
+    quarantining = std::make_unique<sinks::QuarantiningSink>(*collector, *quarantine);
+    guarded_collector = std::make_unique<flow::GuardedSink>(*quarantining, clock, flow::BreakerOptions{}, jitter());
+  }
   disk = std::make_unique<sinks::DiskSink>(*journal);
   guarded_disk = std::make_unique<flow::GuardedSink>(*disk, clock, flow::BreakerOptions{}, jitter());
-  flow::OverflowTier tier;
-  tier.sink = guarded_disk.get();
-  tier.when = flow::ParkWhen::pressure;
-  tier.holds_metrics = [&held = *journal] { return held.holds(Signal::metrics); };
-  router =
-      std::make_unique<flow::Router>(*guarded_collector, clock, std::vector{tier},
-                                     flow::RouterOptions{.collector_in_flight_max = settings.requests_in_flight,
-                                                         .high_water_mark = settings.high_water,
-                                                         .busy_mark = (1 + settings.high_water) / 2,
-                                                         .pressure = [&filling = *pool] { return filling.fill(); }});
+  return settings.cassandra.is_configured() ? make_cassandra() : Result<void>();
+}
 
-  // The live lane: from the pool through the router.
+// The tier, with doors that share what is known of the cluster.
+Result<void> Pipeline::make_cassandra() {
+  CassandraTierOptions options;
+  options.writer = directory->id();
+  options.host = os::host_name();
+  if (collector) {
+    options.archives = settings.cassandra.store_all;
+    options.recovers = settings.cassandra.recovery;
+    options.collector_is_well = [&door = *guarded_collector] {
+      return std::all_of(model::all_signals.begin(), model::all_signals.end(),
+                         [&](Signal signal) { return door.is_closed(signal); });
+    };
+  } else {
+    options.recovers = false;
+  }
+  auto tier = CassandraTier::start(settings.cassandra, clock, std::move(options));
+  if (!tier) return tl::unexpected(tier.error());
+  cassandra = std::move(*tier);
+  parking = std::make_unique<flow::GuardedSink>(cassandra->own(), clock, flow::BreakerOptions{}, jitter());
+  parking_for_others = std::make_unique<flow::GuardedSink>(cassandra->foreign(), *parking);
+  if (cassandra->archive() != nullptr) {
+    archive = std::make_unique<flow::GuardedSink>(*cassandra->archive(), *parking);
+    delivered_chunks = std::make_shared<flow::DeliveredChunks>();
+  }
+  if (collector) collector_for_parked = std::make_unique<flow::GuardedSink>(*collector, *guarded_collector);
+  return {};
+}
+
+Pipeline::Way Pipeline::make_way(std::vector<flow::OverflowTier> tiers, flow::GuardedSink& first,
+                                 std::function<double()> pressure) {
+  Way way;
+  way.router = std::make_unique<flow::Router>(
+      first, clock, std::move(tiers),
+      flow::RouterOptions{.collector_in_flight_max = collector ? settings.requests_in_flight : parking_in_flight,
+                          .high_water_mark = settings.high_water,
+                          .busy_mark = (1 + settings.high_water) / 2,
+                          .pressure = std::move(pressure)});
+  if (archive) way.archiving = std::make_unique<flow::ArchivingSink>(*way.router, *archive, delivered_chunks, clock);
+  return way;
+}
+
+// The ways there: of what is recorded now, of the journal, and of what dead writers left.
+void Pipeline::make_ways() {
+  flow::OverflowTier to_disk;
+  to_disk.sink = guarded_disk.get();
+  to_disk.when = flow::ParkWhen::pressure;
+  to_disk.holds_metrics = [&held = *journal] { return held.holds(Signal::metrics); };
+  flow::OverflowTier to_cassandra;
+  to_cassandra.sink = parking.get();
+  to_cassandra.when = flow::ParkWhen::outage;
+  to_cassandra.in_flight_max = parking_in_flight;
+  flow::OverflowTier others_to_cassandra = to_cassandra;
+  others_to_cassandra.sink = parking_for_others.get();
+  if (cassandra) to_cassandra.holds_metrics = [&held = *cassandra] { return held.holds_metrics(); };
+  const auto pressure = [&filling = *pool] { return filling.fill(); };
+
+  if (!collector) {
+    live_way = make_way({to_disk}, *parking, pressure);
+    journal_way = make_way({}, *parking, {});
+    others_way = make_way({}, *parking_for_others, {});
+  } else if (cassandra) {
+    live_way = make_way({to_cassandra, to_disk}, *guarded_collector, pressure);
+    journal_way = make_way({to_cassandra}, *guarded_collector, {});
+    others_way = make_way({others_to_cassandra}, *guarded_collector, {});
+  } else {
+    live_way = make_way({to_disk}, *guarded_collector, pressure);
+    journal_way = make_way({}, *guarded_collector, {});
+    others_way = make_way({}, *guarded_collector, {});
+  }
+}
+
+// What moves chunks along them.
+void Pipeline::make_lanes() {
+  // The live lane: from the pool.
   flow::DispatcherOptions live_options;
   live_options.name = "live";
-  live_options.in_flight_max = 2 * settings.requests_in_flight + 2;
+  live_options.in_flight_max = 2 * settings.requests_in_flight + 2 + (cassandra ? parking_in_flight : 0);
   live_options.random = jitter();
   live_options.report = report;
-  live = std::make_unique<flow::Dispatcher>(*pool, *router, clock, std::move(live_options));
+  live = std::make_unique<flow::Dispatcher>(*pool, live_way.sink(), clock, std::move(live_options));
 
   // What happens when the pool is full: its oldest chunks go to the journal.
   flow::SpillerOptions spill;
@@ -144,31 +212,43 @@ Result<void> Pipeline::make_lanes() {
   pool->set_freed_hook([bell = live->progress()] { bell->ring(); });
   pool->set_room_maker([&maker = *spiller] { return maker.make_room(); });
 
-  // The recovery lane: our own journal, and what dead writers of this state directory left, to the Collector.
-  flow::RecoveryOptions recovery_options;
-  recovery_options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
-  recovery_options.scan_interval = settings.recovery_scan_interval;
-  recovery_options.yields = [&filling = *pool, high = settings.high_water] { return filling.fill() >= high; };
-  recovery_options.progress = live->progress();  // what it delivers from the journal is room for who waits
-  recovery_options.random = jitter();
-  recovery_options.report = report;
-  recovery_options.stop_grace = std::chrono::milliseconds(50);
+  // The recovery lanes: our own journal, what lies in Cassandra, and what dead writers of this state directory left.
+  flow::RecoveryOptions options;
+  options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
+  options.scan_interval = settings.recovery_scan_interval;
+  options.yields = [&filling = *pool, high = settings.high_water] { return filling.fill() >= high; };
+  options.progress = live->progress();  // what it delivers from the journal is room for who waits
+  options.random = jitter();
+  options.report = report;
+  options.stop_grace = std::chrono::milliseconds(50);
+  options.lanes.push_back(
+      {.name = "recovery of the own journal", .source = journal.get(), .sink = &journal_way.sink()});
+  if (cassandra && cassandra->parked_source() != nullptr) {
+    options.lanes.push_back(
+        {.name = "recovery from Cassandra",
+         .source = cassandra->parked_source(),
+         .sink = collector_for_parked.get(),
+         .in_flight_max = settings.requests_in_flight,
+         .keeps_rejected = true,
+         .tend = [&parked = *cassandra->parked_source()](base::SteadyTime now) { return parked.tend(now); }});
+  }
   if (settings.recovery) {
     writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);
   } else {
     writers = std::make_unique<NoWriters>();
   }
-  recovery =
-      std::make_unique<flow::Recovery>(*writers, journal.get(), *guarded_collector, clock, std::move(recovery_options));
-  return {};
+  recovery = std::make_unique<flow::Recovery>(*writers, nullptr, others_way.sink(), clock, std::move(options));
 }
 
-Result<std::unique_ptr<Pipeline>> Pipeline::assemble(const Settings& settings, os::Clock& clock, std::uint32_t epoch) {
-  std::unique_ptr<Pipeline> all(new Pipeline(settings, clock));
+Result<std::unique_ptr<Pipeline>> Pipeline::assemble(const Settings& settings, os::Clock& clock, std::uint32_t epoch,
+                                                     Destination destination) {
+  std::unique_ptr<Pipeline> all(new Pipeline(settings, clock, destination));
   Pipeline& it = *all;
   it.generation_ = os::fork_generation();
   if (const auto made = it.make_stores(); !made) return tl::unexpected(made.error());
-  if (const auto made = it.make_lanes(); !made) return tl::unexpected(made.error());
+  if (const auto made = it.make_ends(); !made) return tl::unexpected(made.error());
+  it.make_ways();
+  it.make_lanes();
 
   // Who records hands over here.
   it.intake_ = {.pool = it.pool.get(),

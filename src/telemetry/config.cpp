@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "os/environment.hpp"
+#include "telemetry/cassandra_config.hpp"
 #include "telemetry/endpoints.hpp"
 #include "telemetry/variables.hpp"
 
@@ -193,6 +194,9 @@ Result<FinalizedConfig> finalize(const Config& config, const os::Environment& en
   set_metrics(all, settings, merge.warnings());
   if (auto done = set_signals(all, settings); !done) return tl::unexpected(done.error());
   if (auto done = set_keeping(all, environment, settings); !done) return tl::unexpected(done.error());
+  auto cassandra = telemetry::cassandra_settings(all.cassandra);
+  if (!cassandra) return tl::unexpected(cassandra.error());
+  settings.cassandra = std::move(*cassandra);
   return FinalizedConfig(std::move(settings), std::move(merge.warnings()));
 }
 

@@ -16,7 +16,7 @@ the YAML file that `ARCA_CONFIG_FILE` names, the default. An empty variable is a
 Standard `OTEL_*` variables that cannot be parsed are ignored with a warning, as their specification asks. `ARCA_*`
 variables, keys of the file and fields of `Config` are strict: a wrong one, or a key that does not exist, is an
 error that names key, value and what is allowed, and nothing starts. Numbers of `OTEL_*` durations are milliseconds;
-every duration may also carry a unit (`250ms`, `10s`, `5m`, `1h`), every size too (`64MiB`, `4GiB`).
+every duration may also carry a unit (`250ms`, `10s`, `5m`, `1h`, `7d`), every size too (`64MiB`, `4GiB`).
 
 The OpenTelemetry specification's default protocol is `http/protobuf` on port 4318. Arca's is `grpc` on 127.0.0.1:4317,
 which costs less per span; set `OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf` for the other. Both are complete.

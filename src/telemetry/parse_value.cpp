@@ -34,8 +34,10 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-// Headers carry credentials: their values are never shown.
-bool is_secret(const Variable& variable) noexcept { return variable.key.ends_with("headers"); }
+// Headers carry credentials, and a password is one: their values are never shown.
+bool is_secret(const Variable& variable) noexcept {
+  return variable.key.ends_with("headers") || variable.key.ends_with("password");
+}
 
 tl::unexpected<Error> refuse(const Variable& variable, std::string_view text) {
   const std::string shown = is_secret(variable) ? "a value that may hold credentials" : fmt::format("\"{}\"", text);
@@ -47,7 +49,7 @@ struct Unit {
   std::string_view suffix;
   std::uint64_t factor;
 };
-constexpr Unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1}};
+constexpr Unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1}};
 constexpr Unit size_units[] = {{"kib", 1ULL << 10U},
                                {"mib", 1ULL << 20U},
                                {"gib", 1ULL << 30U},
@@ -87,6 +89,15 @@ bool is_choice(const Variable& variable, std::string_view value) {
   return allowed.empty() || std::find(allowed.begin(), allowed.end(), value) != allowed.end();
 }
 
+// The choice that is meant, as the list spells it.
+std::optional<std::string> choice_of(const Variable& variable, std::string_view text) {
+  const auto meant = lower(text);
+  for (auto& allowed : split(variable.allowed, ',')) {
+    if (lower(allowed) == meant) return std::move(allowed);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> percent_decoded(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -115,9 +126,9 @@ class Assign {
       *field = std::string(text_);
       return {};
     }
-    const auto value = lower(text_);
-    if (!is_choice(variable_, value)) return refuse(variable_, text_);
-    *field = value;
+    auto value = choice_of(variable_, text_);
+    if (!value) return refuse(variable_, text_);
+    *field = std::move(value);
     return {};
   }
   Result<void> operator()(std::optional<bool>* field) const {
@@ -208,7 +219,10 @@ class Validate {
 };
 
 std::string readable(const Variable& variable, std::uint64_t value) {
-  if (variable.kind == Kind::duration) return fmt::format("{}ms", value);
+  if (variable.kind == Kind::duration) {
+    const std::uint64_t days = value / 86'400'000;
+    return days > 1 && value % 86'400'000 == 0 ? fmt::format("{}d", days) : fmt::format("{}ms", value);
+  }
   if (variable.kind == Kind::size && value != 0 && value % (1ULL << 20U) == 0) {
     return fmt::format("{}MiB", value >> 20U);
   }
@@ -259,7 +273,7 @@ std::string describe_allowed(const Variable& variable) {
     case Kind::duration:
       break;
   }
-  const char* unit = variable.kind == Kind::duration ? " (ms, s, m, h; without unit: ms)"
+  const char* unit = variable.kind == Kind::duration ? " (ms, s, m, h, d; without unit: ms)"
                      : variable.kind == Kind::size   ? " (B, KiB, MiB, GiB)"
                                                      : "";
   if (variable.range.max == UINT64_MAX)

@@ -48,15 +48,35 @@ Pipeline::~Pipeline() {
 bool Pipeline::is_inherited() const noexcept { return generation_ != os::fork_generation(); }
 
 bool Pipeline::is_delivered_up_to(std::uint64_t sequence) const {
-  return pool->lowest_unsettled() > sequence && journal->backlog().chunk_count == 0;
+  if (pool->lowest_unsettled() <= sequence || journal->backlog().chunk_count != 0) return false;
+  return destination == Destination::cassandra || !cassandra || cassandra->parked_items().waiting_item_count == 0;
+}
+
+void Pipeline::read_law(Status& status) const {
+  // What was replayed first: what is parked meanwhile then counts as parked.
+  const ParkedItems replayed = cassandra ? cassandra->parked_items() : ParkedItems{};
+  telemetry::read_law(*pool, *journal, status);
+  count_replayed(replayed, status);
+}
+
+// In pool and journal: what a loss of the host would take.
+std::uint64_t Pipeline::kept_here() const {
+  Status law;
+  read_law(law);
+  std::uint64_t items = 0;
+  for (const SignalStatus* signal : {&law.traces, &law.metrics, &law.logs}) {
+    items += signal->in_journal + signal->in_memory;
+  }
+  return items;
 }
 
 std::uint64_t Pipeline::kept_items() const {
   Status law;
-  read_law(*pool, *journal, law);
+  read_law(law);
   std::uint64_t items = 0;
   for (const SignalStatus* signal : {&law.traces, &law.metrics, &law.logs}) {
     items += signal->in_journal + signal->in_memory;
+    if (destination == Destination::collector) items += signal->parked;
   }
   return items;
 }
@@ -78,7 +98,7 @@ void Pipeline::stop_threads() {
   live_thread.request_stop();
   recovery_thread.request_stop();
   live->wake();
-  guarded_collector->cancel_all();
+  if (guarded_collector) guarded_collector->cancel_all();
   if (recovery_thread.joinable()) recovery_thread.join();
   if (live_thread.joinable()) live_thread.join();
 }
@@ -90,18 +110,56 @@ FlushReport Pipeline::end(base::SteadyTime deadline) {
   live->drain(deliver_until);
   FlushReport result = flush(deliver_until);  // the journal, too, may get empty in time
   stop_threads();
+  if (cassandra) cassandra->end(deadline - (deadline - clock.steady_now()) / 4);
   const auto spilled = spiller->spill_all(deadline);
   if (!spilled) os::log(os::LogLevel::warn, "what is left stays in the pool: {}", spilled.error().message());
   result.kept_item_count = kept_items();
   result.outcome = result.kept_item_count == 0 ? FlushOutcome::delivered : FlushOutcome::kept;
 
-  const model::Totals totals = flow::final_totals(pool->totals(), journal->totals(), true);
+  const bool all_is_elsewhere = kept_here() == 0;
+  const model::Totals totals = final_totals();
   const bool quarantine_is_empty = quarantine->backlog().chunk_count == 0;
   pool->close();
+  take_apart();
+  if (quarantine_is_empty) remove_if_empty(settings.state_directory + "/quarantine/" + to_string(directory->id()));
+  if (all_is_elsewhere) {
+    const auto finished = directory->finish(totals);
+    if (!finished) os::log(os::LogLevel::warn, "{}", finished.error().message());
+  }
+  directory.reset();  // the lock: from here on anybody may recover what is left
+  return result;
+}
+
+// For the ledger.
+model::Totals Pipeline::final_totals() const {
+  model::Totals totals = flow::final_totals(pool->totals(), journal->totals(), true);
+  if (!cassandra) return totals;
+  const ParkedItems replayed = cassandra->parked_items();
+  for (std::size_t i = 0; i < model::signal_count; ++i) {
+    model::SignalTotals& signal = totals[i];
+    const std::uint64_t quarantined = std::min(signal.parked, replayed.quarantined[i]);
+    const std::uint64_t delivered = std::min(signal.parked - quarantined, replayed.delivered[i]);
+    signal.parked -= quarantined + delivered;
+    signal.quarantined += quarantined;
+    signal.delivered += delivered;
+  }
+  return totals;
+}
+
+// From the lanes to the stores. Each thing before what it stands on.
+void Pipeline::take_apart() {
   recovery.reset();
   spiller.reset();
   live.reset();
-  router.reset();
+  for (Way* way : {&live_way, &journal_way, &others_way}) {
+    way->archiving.reset();
+    way->router.reset();
+  }
+  collector_for_parked.reset();
+  archive.reset();
+  parking_for_others.reset();
+  parking.reset();
+  cassandra.reset();
   guarded_disk.reset();
   disk.reset();
   guarded_collector.reset();
@@ -110,13 +168,6 @@ FlushReport Pipeline::end(base::SteadyTime deadline) {
   pool.reset();
   journal.reset();
   quarantine.reset();
-  if (quarantine_is_empty) remove_if_empty(settings.state_directory + "/quarantine/" + to_string(directory->id()));
-  if (result.kept_item_count == 0) {
-    const auto finished = directory->finish(totals);
-    if (!finished) os::log(os::LogLevel::warn, "{}", finished.error().message());
-  }
-  directory.reset();  // the lock: from here on anybody may recover what is left
-  return result;
 }
 
 void Pipeline::tick() {
@@ -129,7 +180,13 @@ flow::RecoveryStatus Pipeline::recovery_status() const { return recovery->status
 
 Status Pipeline::status() const {
   Status status;
-  read_law(*pool, *journal, status);
+  read_law(status);
+  if (cassandra) {
+    status.cassandra = cassandra->status();
+    const ParkedItems replayed = cassandra->parked_items();
+    status.cassandra.replayed = replayed.delivered;
+    status.cassandra.replay_quarantined = replayed.quarantined;
+  }
   const auto in_pool = pool->backlog();
   const auto in_journal = journal->backlog();
   status.pool_size = settings.pool_size;
@@ -137,6 +194,10 @@ Status Pipeline::status() const {
   status.journal_bytes = journal->size();
   status.journal_size = journal->size_max();
   status.backlog_bytes = in_pool.bytes + in_journal.bytes;
+  status.unreplicated_bytes = status.backlog_bytes;
+  for (const SignalStatus* signal : {&status.traces, &status.metrics, &status.logs}) {
+    status.unreplicated_items += signal->in_journal + signal->in_memory;
+  }
   const auto oldest = in_pool.oldest && in_journal.oldest ? std::min(in_pool.oldest, in_journal.oldest)
                       : in_pool.oldest                    ? in_pool.oldest
                                                           : in_journal.oldest;
@@ -148,7 +209,7 @@ Status Pipeline::status() const {
   const std::uint64_t used = status.pool_bytes + status.journal_bytes;
   status.until_full = growth.time_to_fill(size > used ? size - used : 0);
   for (const model::Signal signal : model::all_signals) {
-    const auto guard = guarded_collector->status(signal);
+    const auto guard = (guarded_collector ? guarded_collector : parking)->status(signal);
     status.breakers[model::index_of(signal)] = to_public(guard.state);
     if (!guard.last_error.empty()) status.last_error = guard.last_error;
   }

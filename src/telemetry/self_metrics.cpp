@@ -214,7 +214,8 @@ void observe_keeping(SelfMetrics& metrics) {
   };
   metrics.up_down_counter("arca.journal.items", "{item}", "Items kept in the journal",
                           per_signal(&SignalStatus::in_journal));
-  metrics.counter("arca.parked", "{item}", "Items parked in an overflow tier", per_signal(&SignalStatus::parked));
+  metrics.up_down_counter("arca.parked", "{item}", "Items parked in Cassandra and not known to be delivered",
+                          per_signal(&SignalStatus::parked));
   metrics.counter("arca.quarantined", "{item}", "Items that the Collector rejected",
                   per_signal(&SignalStatus::quarantined));
   metrics.counter("arca.refused", "{item}", "Items refused because every tier was full",
@@ -233,9 +234,42 @@ void observe_keeping(SelfMetrics& metrics) {
                   const auto age = now.status.oldest_age.value_or(std::chrono::seconds(0));
                   out(static_cast<std::uint64_t>(age.count()), {});
                 });
+  metrics.up_down_counter("arca.unreplicated.size", "By",
+                          "Bytes that neither the Collector nor Cassandra has: a loss of the host takes them",
+                          [](const Moment& now, const Output& out) { out(now.status.unreplicated_bytes, {}); });
+  metrics.up_down_counter("arca.unreplicated.items", "{item}", "Items in them",
+                          [](const Moment& now, const Output& out) { out(now.status.unreplicated_items, {}); });
   metrics.gauge("arca.seconds_until_full", "s", "Until pool and journal are full, at the present rate",
                 [](const Moment& now, const Output& out) {
                   if (now.status.until_full) out(static_cast<std::uint64_t>(now.status.until_full->count()), {});
+                });
+}
+
+void observe_cassandra(SelfMetrics& metrics, const Settings& settings) {
+  if (!settings.cassandra.is_configured()) return;
+  const auto add = [&](auto register_one, const char* name, const char* unit, const char* about, auto member) {
+    (metrics.*register_one)(name, unit, about, [member](const Moment& now, const Output& out) {
+      out(static_cast<std::uint64_t>(now.status.cassandra.*member), {});
+    });
+  };
+  using C = CassandraStatus;
+  add(&SelfMetrics::gauge, "arca.cassandra.connected", "1", "1 while a node is connected", &C::connected);
+  add(&SelfMetrics::gauge, "arca.cassandra.ready", "1", "1 while chunks can be parked", &C::ready);
+  add(&SelfMetrics::gauge, "arca.cassandra.nodes.up", "{node}", "Nodes that answer", &C::up_count);
+  add(&SelfMetrics::gauge, "arca.cassandra.nodes.known", "{node}", "Nodes of the cluster", &C::node_count);
+  add(&SelfMetrics::counter, "arca.cassandra.parked.size", "By", "Bytes stored by this process", &C::parked_bytes);
+  add(&SelfMetrics::up_down_counter, "arca.cassandra.segments.waiting", "{segment}",
+      "Segments of this process that are not delivered yet", &C::waiting_segments);
+  add(&SelfMetrics::up_down_counter, "arca.cassandra.segments.known", "{segment}",
+      "Segments of anybody that recovery knows to be undelivered", &C::segments_known);
+  add(&SelfMetrics::up_down_counter, "arca.cassandra.rows.pending", "{item}", "Items whose rows are not written yet",
+      &C::rows_pending);
+  add(&SelfMetrics::gauge, "arca.cassandra.near_ttl", "1", "1 if something undelivered is past half of its TTL",
+      &C::near_ttl);
+  metrics.gauge("arca.cassandra.oldest_age", "s", "Age of the oldest segment that is not delivered",
+                [](const Moment& now, const Output& out) {
+                  const auto age = now.status.cassandra.oldest_age.value_or(std::chrono::seconds(0));
+                  out(static_cast<std::uint64_t>(age.count()), {});
                 });
 }
 
@@ -269,6 +303,7 @@ std::shared_ptr<void> observe_self(opentelemetry::sdk::metrics::MeterProvider& p
   observe_processors(*metrics);
   observe_exporters(*metrics, settings);
   observe_keeping(*metrics);
+  observe_cassandra(*metrics, settings);
   return metrics;
 }
 

@@ -50,17 +50,34 @@ std::string to_json(const std::optional<std::chrono::seconds>& time) {
   return time ? std::to_string(time->count()) : "null";
 }
 
+std::string to_json(const CassandraStatus& cassandra) {
+  if (!cassandra.configured) return R"({"configured":false})";
+  const auto items = [](const std::array<std::uint64_t, 3>& counts) {
+    return fmt::format(R"({{"traces":{},"metrics":{},"logs":{}}})", counts[0], counts[1], counts[2]);
+  };
+  return fmt::format(
+      R"({{"configured":true,"connected":{},"ready":{},"nodes_up":{},"nodes_known":{},"parked_bytes":{},)"
+      R"("open_segments":{},"waiting_segments":{},"segments_known":{},"oldest_age_seconds":{},"rows_pending":{},)"
+      R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"last_error":{}}})",
+      cassandra.connected, cassandra.ready, cassandra.up_count, cassandra.node_count, cassandra.parked_bytes,
+      cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known, to_json(cassandra.oldest_age),
+      cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed), items(cassandra.replay_quarantined),
+      quoted(cassandra.last_error));
+}
+
 }  // namespace
 
 std::string to_json(const Status& status) {
   return fmt::format(
       R"({{"writer":{},"state_directory":{},"traces":{},"metrics":{},"logs":{},"pool_bytes":{},"pool_size":{},)"
       R"("journal_bytes":{},"journal_size":{},"backlog_bytes":{},"oldest_age_seconds":{},"seconds_until_full":{},)"
-      R"("breakers":{{"traces":"{}","metrics":"{}","logs":"{}"}},"last_error":{},"pool_on_tmpfs":{}}})",
+      R"("unreplicated_bytes":{},"unreplicated_items":{},)"
+      R"("breakers":{{"traces":"{}","metrics":"{}","logs":"{}"}},"last_error":{},"pool_on_tmpfs":{},"cassandra":{}}})",
       quoted(status.writer), quoted(status.state_directory), to_json(status.traces), to_json(status.metrics),
       to_json(status.logs), status.pool_bytes, status.pool_size, status.journal_bytes, status.journal_size,
-      status.backlog_bytes, to_json(status.oldest_age), to_json(status.until_full), to_text(status.breakers[0]),
-      to_text(status.breakers[1]), to_text(status.breakers[2]), quoted(status.last_error), status.pool_on_tmpfs);
+      status.backlog_bytes, to_json(status.oldest_age), to_json(status.until_full), status.unreplicated_bytes,
+      status.unreplicated_items, to_text(status.breakers[0]), to_text(status.breakers[1]), to_text(status.breakers[2]),
+      quoted(status.last_error), status.pool_on_tmpfs, to_json(status.cassandra));
 }
 
 namespace telemetry {
@@ -101,6 +118,18 @@ void read_law(const journal::Pool& pool, const journal::Journal& journal, Status
                    .in_memory = pool_account.items[i],
                    .refused = of_pool.refused,
                    .lost = of_pool.lost + of_journal.lost};
+  }
+}
+
+void count_replayed(const ParkedItems& items, Status& status) {
+  SignalStatus* const signals[] = {&status.traces, &status.metrics, &status.logs};
+  for (std::size_t i = 0; i < model::signal_count; ++i) {
+    SignalStatus& signal = *signals[i];
+    const std::uint64_t quarantined = std::min(signal.parked, items.quarantined[i]);
+    const std::uint64_t delivered = std::min(signal.parked - quarantined, items.delivered[i]);
+    signal.parked -= quarantined + delivered;
+    signal.quarantined += quarantined;
+    signal.delivered += delivered;
   }
 }
 

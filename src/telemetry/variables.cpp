@@ -7,6 +7,8 @@ namespace arca::telemetry {
 namespace {
 
 constexpr std::uint64_t ms_max = 24ULL * 3600 * 1000;  // a day is longer than anybody means
+constexpr std::uint64_t day_ms = 24ULL * 3600 * 1000;
+constexpr std::uint64_t ttl_ms_max = 7300 * day_ms;  // Cassandra knows no TTL above twenty years
 constexpr std::uint64_t mebi = 1ULL << 20U;
 constexpr std::uint64_t gibi = 1ULL << 30U;
 
@@ -213,6 +215,75 @@ void add_keeping(Rows& rows) {
       "How often to look for dead writers.", [](Config& c) { return &c.recovery.scan_interval; });
 }
 
+void add_cassandra_connection(Rows& rows) {
+  const auto row = [&](const char* name, const char* key, Kind kind, const char* default_text, const char* allowed,
+                       Range range, const char* help, auto member) {
+    add(rows, "Cassandra", std::string("ARCA_CASSANDRA_") + name, std::string("cassandra.") + key, kind, default_text,
+        allowed, range, help, [member](Config& c) { return &(c.cassandra.*member); });
+  };
+  using C = CassandraConfig;
+  row("CONTACT_POINTS", "contact_points", Kind::text, "", "", {},
+      "Nodes to begin with: host or host:port, with commas between; the others are found. Empty: no Cassandra is used.",
+      &C::contact_points);
+  row("LOCAL_DATACENTER", "local_datacenter", Kind::text, "any", "", {},
+      "The data center whose nodes are asked; local consistencies count there.", &C::local_datacenter);
+  row("USER", "user", Kind::text, "", "", {}, "The role to log in as; empty: without authentication.", &C::user);
+  row("PASSWORD", "password", Kind::text, "", "", {}, "Its password; never shown anywhere.", &C::password);
+  row("PASSWORD_FILE", "password_file", Kind::text, "", "", {},
+      "A file whose first line is the password; instead of the password itself.", &C::password_file);
+  row("TLS", "tls", Kind::boolean, "false, or true with a certificate", "", {}, "Whether connections are encrypted.",
+      &C::tls);
+  row("CERTIFICATE", "certificate", Kind::text, "the system's", "", {}, "File of the trusted certificates (PEM).",
+      &C::certificate);
+  row("CLIENT_CERTIFICATE", "client_certificate", Kind::text, "", "", {},
+      "File of our certificate (PEM), for nodes that ask for one.", &C::client_certificate);
+  row("CLIENT_KEY", "client_key", Kind::text, "", "", {}, "File of our private key (PEM), for the same.",
+      &C::client_key);
+  row("CHECK_HOST_NAME", "check_host_name", Kind::boolean, "true", "", {},
+      "With TLS: whether a node's certificate must carry its name or address.", &C::check_host_name);
+  row("CONSISTENCY", "consistency", Kind::choice, "local_quorum",
+      "one, two, three, quorum, all, local_quorum, each_quorum, local_one", {},
+      "How many replicas must have acknowledged a chunk before it counts as parked.", &C::consistency);
+  row("REQUESTS_IN_FLIGHT", "requests_in_flight", Kind::count, "64", "", {1, 1024},
+      "Requests to the cluster at the same time.", &C::requests_in_flight);
+  row("REQUEST_TIMEOUT", "request_timeout", Kind::duration, "15s", "", {100, 15'000},
+      "How long one request may take. Recovery relies on none taking longer than 20 s.", &C::request_timeout);
+  row("DRIVER", "driver", Kind::text, "libarca_cql.so beside libarca, or where the linker looks", "", {},
+      "Path of the driver's library.", &C::driver);
+}
+
+void add_cassandra_tables(Rows& rows) {
+  const auto row = [&](const char* name, const char* key, Kind kind, const char* default_text, const char* allowed,
+                       Range range, const char* help, auto member) {
+    add(rows, "Cassandra", std::string("ARCA_CASSANDRA_") + name, std::string("cassandra.") + key, kind, default_text,
+        allowed, range, help, [member](Config& c) { return &(c.cassandra.*member); });
+  };
+  using C = CassandraConfig;
+  row("KEYSPACE", "keyspace", Kind::text, "otel_traces", "", {},
+      "Where the tables are: a lower-case letter, then letters, digits and _; 48 at most.", &C::keyspace);
+  row("REPLICATION_CLASS", "replication_class", Kind::choice, "SimpleStrategy",
+      "SimpleStrategy, NetworkTopologyStrategy", {}, "How a new keyspace is replicated.", &C::replication_class);
+  row("REPLICATION_FACTOR", "replication_factor", Kind::text, "3", "", {},
+      "Copies of each row in a new keyspace; with NetworkTopologyStrategy also for each data center: dc1:3,dc2:3.",
+      &C::replication_factor);
+  row("ROW_TTL", "row_ttl", Kind::duration, "7d", "", {1000, ttl_ms_max},
+      "How long rows for look-up stay; of new tables. Not longer than chunks.", &C::row_ttl);
+  row("CHUNK_TTL", "chunk_ttl", Kind::duration, "14d", "", {1000, ttl_ms_max},
+      "How long parked chunks stay, delivered or not; of new tables. Longer than any outage.", &C::chunk_ttl);
+  row("APPLY_SCHEMA", "apply_schema", Kind::boolean, "true", "", {},
+      "Whether a process creates the keyspace and tables that are missing when it starts.", &C::apply_schema);
+  row("ROWS", "rows", Kind::boolean, "true", "", {}, "Whether parked spans are also written as rows for look-up.",
+      &C::rows);
+  row("ROWS_PER_SECOND", "rows_per_second", Kind::count, "0", "", {0, 10'000'000}, "Rate limit of rows; 0 means none.",
+      &C::rows_per_second);
+  row("ALSO_STORE", "also_store", Kind::choice, "none", "none, all", {},
+      "all: what the Collector takes is stored, too, so that Cassandra has every trace.", &C::also_store);
+  row("RECOVERY", "recovery", Kind::boolean, "true", "", {},
+      "Whether this process delivers what it finds parked, of any writer. Several may.", &C::recovery);
+  row("SCAN_INTERVAL", "scan_interval", Kind::duration, "5s", "", {10, ms_max}, "How often to look for parked chunks.",
+      &C::scan_interval);
+}
+
 }  // namespace
 
 const std::vector<Variable>& variables() {
@@ -225,6 +296,8 @@ const std::vector<Variable>& variables() {
     add_batch(list, "OTEL_BSP_", "span_batch", "spans", &Config::span_batch);
     add_batch(list, "OTEL_BLRP_", "log_batch", "log records", &Config::log_batch);
     add_keeping(list);
+    add_cassandra_connection(list);
+    add_cassandra_tables(list);
     return list;
   }();
   return rows;

@@ -20,7 +20,11 @@ class RouterTest : public FlowFixture {
   OverflowTier disk_tier() {
     return {.sink = &guarded_disk, .when = ParkWhen::pressure, .holds_metrics = [this] { return disk_holds_metrics; }};
   }
-  OverflowTier cassandra_tier() { return {.sink = &guarded_cassandra, .when = ParkWhen::outage, .holds_metrics = {}}; }
+  OverflowTier cassandra_tier() {
+    return {.sink = &guarded_cassandra, .when = ParkWhen::outage, .holds_metrics = [this] {
+              return cassandra_holds_metrics;
+            }};
+  }
   void build(std::vector<OverflowTier> tiers) {
     router = std::make_unique<Router>(guarded_collector, clock, std::move(tiers),
                                       RouterOptions{.pressure = [this] { return pressure; }});
@@ -33,6 +37,7 @@ class RouterTest : public FlowFixture {
 
   double pressure = 0.0;
   bool disk_holds_metrics = false;
+  bool cassandra_holds_metrics = false;
   FakeSink collector{"collector"};
   FakeSink cassandra{"cassandra"};
   FakeSink disk{"disk"};
@@ -218,6 +223,79 @@ TEST_F(RouterTest, a_tier_that_refuses_hands_its_chunk_to_the_next) {
   EXPECT_LE(cassandra.submitted().size(), 8U);  // its own breaker keeps it from being asked for each chunk
 }
 
+TEST_F(RouterTest, a_metric_chunk_that_is_always_the_one_that_tries_the_collector_is_parked_all_the_same) {
+  build({cassandra_tier(), disk_tier()});
+  collector.answer_at_once(Verdict::retry, "connection refused");
+  put(1, 10, Signal::metrics);
+  live(*dispatcher, 20s);
+  EXPECT_EQ(source.settled_count(Verdict::parked), 10U);
+  EXPECT_EQ(cassandra.submitted_sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+}
+
+TEST_F(RouterTest, what_a_collector_refuses_that_works_is_not_parked) {
+  build({cassandra_tier()});
+  int turn = 0;
+  collector.answer_by([&turn](const model::Chunk& chunk) {
+    return FakeSink::make(chunk.id, ++turn == 1 ? Verdict::retry : Verdict::delivered);
+  });
+  put(1, 10);
+  live(*dispatcher, 10s);
+  EXPECT_TRUE(cassandra.submitted().empty());
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 10U);
+}
+
+TEST_F(RouterTest, what_the_collector_may_have_taken_is_not_handed_on) {
+  build({cassandra_tier()});
+  int turn = 0;
+  collector.answer_by([&turn](const model::Chunk& chunk) {
+    return FakeSink::make(chunk.id, ++turn <= 3 ? Verdict::unknown : Verdict::delivered);
+  });
+  put(1, 1, Signal::metrics);
+  live(*dispatcher, 1min);
+  EXPECT_TRUE(cassandra.submitted().empty());
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 1U);
+}
+
+TEST_F(RouterTest, a_tier_for_outages_takes_nothing_while_the_collector_takes_what_it_can) {
+  build({cassandra_tier(), disk_tier()});
+  collector.answer_later();
+  put(1, 50);
+  live(*dispatcher, 1s);
+  EXPECT_TRUE(cassandra.submitted().empty());
+  pressure = 0.9;  // but under pressure it takes the rest
+  put(51, 51);
+  live(*dispatcher, 1s);
+  EXPECT_EQ(cassandra.submitted().size(), 47U);
+  EXPECT_TRUE(disk.submitted().empty());
+}
+
+TEST_F(RouterTest, metrics_queue_behind_the_last_tier_that_holds_metrics) {
+  build({cassandra_tier(), disk_tier()});
+  cassandra_holds_metrics = true;
+  disk_holds_metrics = true;  // Cassandra was away for a while
+  put(1, 3, Signal::metrics);
+  settle_down(*dispatcher);
+  EXPECT_EQ(disk.submitted_sequences(), (std::vector<std::uint64_t>{1, 2, 3}));
+  disk_holds_metrics = false;
+  put(4, 6, Signal::metrics);
+  settle_down(*dispatcher);
+  EXPECT_EQ(cassandra.submitted_sequences(), (std::vector<std::uint64_t>{4, 5, 6}));
+  EXPECT_TRUE(collector.submitted().empty());
+}
+
+TEST_F(RouterTest, under_pressure_metrics_pass_a_tier_that_holds_metrics_and_refuses_more_to_a_later_one_only) {
+  build({cassandra_tier(), disk_tier()});
+  cassandra_holds_metrics = true;
+  cassandra.answer_at_once(Verdict::retry, "no host available");
+  put(1, 3, Signal::metrics);
+  live(*dispatcher, 10s);
+  EXPECT_TRUE(disk.submitted().empty());
+  pressure = 0.9;
+  live(*dispatcher, 10s);
+  EXPECT_EQ(disk.submitted_sequences(), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_TRUE(collector.submitted().empty());
+}
+
 TEST_F(RouterTest, every_tier_down_is_survived_without_a_busy_loop) {
   build({cassandra_tier(), disk_tier()});
   collector.answer_at_once(Verdict::unknown);
@@ -246,6 +324,26 @@ TEST_F(RouterTest, a_sink_that_answers_twice_does_not_upset_the_window) {
     EXPECT_EQ(collector.pending_count(), 4U);
   }
   EXPECT_EQ(dispatcher->counters().ignored_ack_count, 10U);
+}
+
+TEST_F(RouterTest, two_doors_to_one_peer_share_what_is_known_of_it) {
+  FakeSink other_door{"other door"};
+  other_door.answer_at_once(Verdict::delivered);
+  GuardedSink guarded_other(other_door, guarded_collector);
+  fakes::FakeSource dead;
+  Dispatcher recovery(dead, guarded_other, clock, options());
+  collector.answer_at_once(Verdict::unknown);
+  build({disk_tier()});
+  put(1, 3);
+  settle_down(*dispatcher);  // the first door finds the peer away
+  dead.put(make_chunk(1, Signal::traces, 10, 100, 2));
+  settle_down(recovery);
+  EXPECT_TRUE(other_door.submitted().empty());
+  clock.advance(2s);
+  settle_down(recovery);  // the second finds it back
+  EXPECT_EQ(other_door.submitted_sequences(), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(breaker(), BreakerState::closed);
+  EXPECT_EQ(guarded_other.name(), "other door");
 }
 
 TEST_F(RouterTest, two_lanes_share_what_is_known_of_the_collector) {

@@ -28,7 +28,8 @@ fakes::FakeEnvironment environment(std::map<std::string, std::string> more = {})
 std::string leaf_of(const std::string& key) { return key.substr(key.rfind('.') + 1); }
 
 // Texts of which any is fine: names, and files that are looked at when telemetry starts.
-const std::set<std::string> free_texts{"service_name", "certificate", "client_certificate", "client_key"};
+const std::set<std::string> free_texts{"service_name", "certificate", "client_certificate", "client_key",
+                                       "user",         "password",    "password_file",      "driver"};
 
 const std::vector<std::string>& wrong_texts(const std::string& leaf) {
   static const std::map<std::string, std::vector<std::string>> table{
@@ -37,7 +38,12 @@ const std::vector<std::string>& wrong_texts(const std::string& leaf) {
         "http://[::1", "http://[zz]:1", "http://::1:4317", "http://host:1:2", "http://host/#here", "unix:/tmp/socket",
         "http://host\r\nx: y"}},
       {"state_directory", {"relative/path", "~/arca"}},
-      {"pool_directory", {"relative/path", "dev/shm"}}};
+      {"pool_directory", {"relative/path", "dev/shm"}},
+      {"contact_points",
+       {"host:x", "host:0", "host:99999", "a b", "http://host", "host/x", "host,", "a,b:c", "::1:9042"}},
+      {"local_datacenter", {"a b", "dc'1", "dc1;"}},
+      {"keyspace", {"Shop", "1st", "a-b", "a.b", "_a", "a b", "a_name_longer_than_any_keyspace_that_cassandra_takes"}},
+      {"replication_factor", {"0", "x", "-1", "3.5", "101", "dc1:3", "3,3", "dc1:"}}};
   static const std::vector<std::string> none;
   const auto found = table.find(leaf);
   return found == table.end() ? none : found->second;
@@ -75,8 +81,10 @@ std::vector<std::string> wrong_values(const Variable& variable) {
   return {};
 }
 
-// Headers carry credentials and are never shown.
-bool is_shown(const Variable& variable) { return leaf_of(variable.key) != "headers"; }
+// Headers carry credentials, a password is one: they are never shown.
+bool is_shown(const Variable& variable) {
+  return leaf_of(variable.key) != "headers" && leaf_of(variable.key) != "password";
+}
 
 void expect_names(const std::string& message, const std::string& name, const std::string& value, bool shows_value) {
   EXPECT_NE(message.find(name), std::string::npos) << name << " = " << value << ": " << message;

@@ -1,0 +1,193 @@
+//! The session with the cluster: made in the background, again and again until it stands; made anew when it lost every
+//! node for a while, because the crate's own attempts become rare (up to 11 s apart) and can hang in a TLS hand-shake.
+use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::client::{PoolSize, SelfIdentity};
+use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::retry::FallthroughRetryPolicy;
+use tokio::time::{sleep, timeout};
+
+use crate::abi::Status;
+use crate::client::Shared;
+use crate::lock;
+use crate::options::Config;
+use crate::outcome::{self, Failure};
+use crate::secret::PlainAuthenticator;
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// A session without any node for so long is not waited for any more.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+
+/// Thread-safe.
+pub struct Link {
+    session: RwLock<Option<Arc<Session>>>,
+    last: Mutex<Failure>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        let not_yet = Failure::new(Status::NotConnected, "not connected yet");
+        Link { session: RwLock::default(), last: Mutex::new(not_yet) }
+    }
+}
+
+impl Link {
+    /// The session, or why there is none.
+    pub fn session(&self) -> Result<Arc<Session>, Failure> {
+        match self.current() {
+            Some(session) => Ok(session),
+            None => Err(self.last()),
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Session>> {
+        self.session.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn replace(&self, session: Arc<Session>) {
+        *self.session.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(session);
+    }
+
+    /// Of the last attempt to connect: Status::Ok and no text when it succeeded.
+    pub fn last(&self) -> Failure {
+        lock(&self.last).clone()
+    }
+
+    /// Known nodes, and how many of them are reachable.
+    pub fn nodes(&self) -> (usize, usize) {
+        self.current().map_or((0, 0), |session| count_nodes(&session))
+    }
+}
+
+fn count_nodes(session: &Session) -> (usize, usize) {
+    let state = session.get_cluster_state();
+    let nodes = state.get_nodes_info();
+    (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
+}
+
+/// Runs for as long as the client lives.
+pub async fn supervise(shared: Arc<Shared>) {
+    let mut wait = FIRST_WAIT;
+    let mut panics_seen = shared.panics.count.load(Ordering::Relaxed);
+    loop {
+        let keyspace = shared.link.current().and_then(|old| old.get_keyspace());
+        let limit = attempt_limit(&shared.config);
+        let attempt = match timeout(limit, connect(&shared.config, keyspace)).await {
+            Ok(attempt) => attempt,
+            Err(_) => {
+                Err(Failure::new(Status::NotConnected, format!("no node answered within {} ms", limit.as_millis())))
+            }
+        };
+        match attempt {
+            Ok(session) => {
+                let (known, up) = count_nodes(&session);
+                shared.link.replace(Arc::new(session));
+                note(&shared, &Failure::new(Status::Ok, ""));
+                shared.config.log.info(&format!("connected to Cassandra: {up} of {known} nodes"));
+            }
+            Err(failure) => note(&shared, &failure),
+        }
+        if watch(&shared, &mut panics_seen).await {
+            wait = FIRST_WAIT;
+        }
+        sleep(with_jitter(wait)).await;
+        wait = (wait * 2).min(shared.config.reconnect_max);
+    }
+}
+
+/// Returns when the session has lost every node, or when a panic has made it suspect; true if it had a node before.
+async fn watch(shared: &Shared, panics_seen: &mut u64) -> bool {
+    let Some(session) = shared.link.current() else {
+        return false;
+    };
+    let mut seen_up = false;
+    let mut last_up = Instant::now();
+    loop {
+        if count_nodes(&session).1 > 0 {
+            if !seen_up && shared.link.last().status != Status::Ok {
+                note(shared, &Failure::new(Status::Ok, "")); // it came back by itself
+            }
+            seen_up = true;
+            last_up = Instant::now();
+        } else if last_up.elapsed() >= LOST_AFTER {
+            if seen_up {
+                note(shared, &Failure::new(Status::NotConnected, "no node is reachable any more"));
+            }
+            return seen_up;
+        }
+        let panics = shared.panics.count.load(Ordering::Relaxed);
+        if panics != *panics_seen {
+            *panics_seen = panics;
+            return false; // the wait before the next attempt keeps growing: a panic at each request is no storm
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// Remembers the outcome of an attempt and logs it when it is not that of the one before.
+fn note(shared: &Shared, outcome: &Failure) {
+    let mut last = lock(&shared.link.last);
+    if outcome.status != Status::Ok && (last.status != outcome.status || last.message != outcome.message) {
+        shared.config.log.warn(&format!("Cassandra is not reachable: {}", outcome.message));
+    }
+    *last = outcome.clone();
+}
+
+/// Every contact point may be silent, and the session asks one after the other.
+fn attempt_limit(config: &Config) -> Duration {
+    let silence = config.keepalive_interval + config.keepalive_timeout;
+    (config.connect_timeout + silence) * (config.contact_points.len() as u32 + 1)
+}
+
+/// Up to a quarter less, so that a fleet does not come back in step. Needs no good randomness.
+fn with_jitter(wait: Duration) -> Duration {
+    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    wait - wait.mul_f64(0.25 * f64::from(nanos % 1_000) / 1_000.0)
+}
+
+async fn connect(config: &Config, keyspace: Option<Arc<String>>) -> Result<Session, Failure> {
+    let mut policy = DefaultPolicy::builder();
+    if let Some(datacenter) = &config.local_datacenter {
+        policy = policy.prefer_datacenter(datacenter.clone());
+    }
+    let profile = ExecutionProfile::builder()
+        .load_balancing_policy(policy.build())
+        .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
+        .serial_consistency(None)
+        .request_timeout(Some(config.request_timeout))
+        .build();
+    let per_host = NonZeroUsize::new(config.connections_per_host).unwrap_or(NonZeroUsize::MIN);
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&config.contact_points)
+        .default_execution_profile_handle(profile.into_handle())
+        .pool_size(PoolSize::PerHost(per_host))
+        .disallow_shard_aware_port(true)
+        .connection_timeout(config.connect_timeout)
+        .keepalive_interval(config.keepalive_interval)
+        .keepalive_timeout(config.keepalive_timeout)
+        .tcp_keepalive_interval(config.keepalive_interval.max(Duration::from_secs(1)))
+        .hostname_resolution_timeout(Some(config.connect_timeout))
+        .schema_agreement_timeout(config.request_timeout)
+        .metadata_request_clientside_timeout(config.request_timeout)
+        .fetch_full_schema_metadata(false) // keyspaces suffice to find the replicas of a partition
+        .driver_config_reporting(false)
+        .custom_identity(SelfIdentity::new().with_application_name("arca"));
+    if let Some(credentials) = &config.credentials {
+        builder = builder.authenticator_provider(Arc::new(PlainAuthenticator(credentials.clone())));
+    }
+    if let Some(files) = &config.tls {
+        let context = files.context().map_err(|why| Failure::new(Status::Tls, why))?;
+        builder = builder.tls_context(Some(context));
+    }
+    if let Some(keyspace) = keyspace {
+        builder = builder.use_keyspace(keyspace.as_str(), true);
+    }
+    builder.build().await.map_err(|error| outcome::of_session(&error))
+}

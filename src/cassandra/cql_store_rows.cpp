@@ -1,0 +1,127 @@
+// Rows for look-up: one partition a batch, so that a batch is one mutation; a large one in parts.
+#include <algorithm>
+#include <vector>
+
+#include "cassandra/cql_store_state.hpp"
+#include "cassandra/store_call.hpp"
+#include "cassandra/store_columns.hpp"
+
+namespace arca::cassandra {
+namespace {
+
+// A batch is held in memory at once by coordinator and replicas, and far below the largest mutation (16 MiB).
+constexpr std::uint32_t batch_rows_max = 128;
+constexpr std::size_t batch_bytes_max = 256ULL << 10U;
+
+// Rows of one partition, cut into batches as they come.
+class Cutter {
+ public:
+  Cutter(Statement statement, std::int64_t timestamp_us) : statement_(statement), timestamp_us_(timestamp_us) {}
+
+  // `add` appends the values of one row.
+  template <class Add>
+  void row(Add add) {
+    if (batches_.empty() || batches_.back().row_count >= batch_rows_max ||
+        batches_.back().values.bytes() >= batch_bytes_max) {
+      batches_.push_back({statement_, {}, 0, timestamp_us_});
+    }
+    add(batches_.back().values);
+    ++batches_.back().row_count;
+  }
+  [[nodiscard]] std::vector<Batch>& batches() noexcept { return batches_; }
+
+ private:
+  const Statement statement_;
+  const std::int64_t timestamp_us_;
+  std::vector<Batch> batches_;
+};
+
+void send_batch(Cql& cql, Batch batch, AnswerCallback done) noexcept {
+  if (batch.row_count > 1) return cql.batch(std::move(batch), std::move(done));
+  Request request;
+  request.statement = batch.statement;
+  request.values = std::move(batch.values);
+  request.timestamp_us = batch.timestamp_us;
+  cql.execute(std::move(request), std::move(done));
+}
+
+// `cut` adds its rows to a cutter; copying them may take more memory than there is.
+template <class Cut>
+void send_rows(Cql& cql, Cutter cutter, Cut cut, StoreDone done) noexcept {
+  try {
+    cut(cutter);
+  } catch (const std::exception& error) {
+    return done({Outcome::not_sent, Refusal::none, error.what()});
+  }
+  std::vector<Batch>& batches = cutter.batches();
+  if (batches.empty()) return done({});
+  const auto all = Joined::of(batches.size(), std::move(done));
+  for (Batch& batch : batches) {
+    send_batch(cql, std::move(batch), [all](const Answer& answer) { all->arrive(status_of(answer)); });
+  }
+}
+
+}  // namespace
+
+void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreDone done) noexcept {
+  const auto cut = [&rows](Cutter& cutter) {
+    for (const SpanRow& span : rows.rows) {
+      cutter.row([&](Values& values) {
+        values.text(rows.trace_id)
+            .text(span.span_id)
+            .timestamp(span.start)
+            .text(span.service)
+            .text(span.operation)
+            .blob(span.trace_data);
+      });
+    }
+  };
+  send_rows(state_->cql, Cutter(state_->statements.put_row, timestamp_us), cut, std::move(done));
+}
+
+void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_us, StoreDone done) noexcept {
+  const auto cut = [&entries](Cutter& cutter) {
+    for (const TraceEntry& entry : entries.entries) {
+      cutter.row([&](Values& values) {
+        values.text(entries.service)
+            .timestamp(entries.bucket)
+            .bigint(entry.start.time_since_epoch().count())
+            .text(entry.trace_id)
+            .bigint(entry.duration.count())
+            .text(entry.operation)
+            .integer(signed_of(entry.span_count))
+            .integer(signed_of(entry.error_count));
+      });
+    }
+  };
+  send_rows(state_->cql, Cutter(state_->statements.put_entry, timestamp_us), cut, std::move(done));
+}
+
+void CqlStore::put_names(const std::string& service, const std::vector<std::string>& operations,
+                         StoreDone done) noexcept {
+  const auto both = Joined::of(2, std::move(done));
+  const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
+  const auto add_service = [&service](Cutter& cutter) {
+    cutter.row([&](Values& values) { values.text(kind_service).text(service).text(""); });
+  };
+  const auto add_operations = [&](Cutter& cutter) {
+    for (const std::string& operation : operations) {
+      cutter.row([&](Values& values) { values.text(kind_operation).text(service).text(operation); });
+    }
+  };
+  send_rows(state_->cql, Cutter(state_->statements.put_name, 0), add_service, arrive);
+  send_rows(state_->cql, Cutter(state_->statements.put_name, 0), add_operations, arrive);
+}
+
+void CqlStore::mark_rows(const SegmentName& segment, std::int32_t position, StoreDone done) noexcept {
+  const auto make = [&] {
+    Request request;
+    request.statement = state_->statements.mark_rows;
+    request.timestamp_us = write_time_of_position(position);
+    request.values.integer(position).timestamp(segment.bucket).smallint(segment.shard).uuid(segment.id);
+    return request;
+  };
+  send_request(state_->cql, make, std::move(done));
+}
+
+}  // namespace arca::cassandra

@@ -1,0 +1,44 @@
+// Columns of the tables as our words, and back: the directory's and the chunks'. Used by CqlStore.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "cassandra/store.hpp"
+
+namespace arca::cassandra {
+
+// In the order in which the functions below read and write them.
+inline constexpr std::string_view segment_columns =
+    "segment, writer, host, purpose, opened_at, sealed_at, chunks, spans, points, log_records, raw_bytes, "
+    "stored_bytes, "
+    "time_min, time_max, services, rows_position, replay_position, replayed_at, quarantined_spans, quarantined_points, "
+    "quarantined_log_records, TTL(writer)";
+inline constexpr std::string_view chunk_columns =
+    "writer, sequence, signal, items, sealed_at_ns, codec, raw_size, checksum, payload";
+
+// Nothing for what is left of a row whose head has reached its TTL: its chunks have ended a day before.
+std::optional<SegmentEntry> segment_of(const Row& row, base::WallTime bucket, std::int16_t shard);
+
+// `column` is where chunk_columns begin.
+StoredChunk chunk_of(const Row& row, std::int32_t position, std::size_t column);
+// Borrows the payload; two values stand in the columns' order before and after others: writer and sequence first.
+void add_chunk_id(Values& values, const StoredChunk& chunk);
+void add_chunk_body(Values& values, const StoredChunk& chunk);
+
+// Columns that hold a number of items for each signal.
+void add_item_counts(Values& values, const std::array<std::uint64_t, model::signal_count>& counts);
+
+// Integers of CQL have a sign, ours have none: the same bits stand in both.
+inline std::int64_t signed_of(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
+inline std::int32_t signed_of(std::uint32_t value) noexcept { return static_cast<std::int32_t>(value); }
+
+// Microseconds since 1970: the timestamp of a write.
+std::int64_t write_time(base::WallTime at) noexcept;
+// The timestamp of a write that may only ever rise: the position itself. So the greatest position wins, whoever writes
+// it and whatever his clock says.
+constexpr std::int64_t write_time_of_position(std::int32_t position, bool is_end = false) noexcept {
+  return (std::int64_t{position} + 1) * 2 + (is_end ? 1 : 0);
+}
+
+}  // namespace arca::cassandra

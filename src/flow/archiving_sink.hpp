@@ -1,0 +1,56 @@
+// ArchivingSink: around another sink, keeps what that sink has delivered in an archive as well (also_store = all). It
+// stands outside the router, so that a slow archive tells the Collector's breaker nothing. Used by the lanes to the
+// Collector.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "model/sink.hpp"
+#include "os/clock.hpp"
+
+namespace arca::flow {
+
+// Chunks that were delivered and are not archived yet, with the Collector's answer. Shared by all lanes of a process: a
+// chunk may come again by another one, out of the journal. Lost with the process: then the Collector gets such a chunk
+// twice, with the same id. Thread-safe.
+class DeliveredChunks {
+ public:
+  explicit DeliveredChunks(std::size_t count_max = 65'536);
+  ~DeliveredChunks();
+  DeliveredChunks(const DeliveredChunks&) = delete;
+  DeliveredChunks& operator=(const DeliveredChunks&) = delete;
+
+  [[nodiscard]] std::size_t count() const;
+
+ private:
+  friend class ArchivingSink;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct ArchivingOptions {
+  model::SignalSet signals = model::SignalSet::only(model::Signal::traces);  // what is archived
+  base::Duration retry_after = std::chrono::milliseconds(500);               // when the archive does not take it
+};
+
+// Thread-safe. `inner`, `archive` and `clock` outlive it and every delivery under way.
+//
+// A chunk is acknowledged as delivered only when both have it. One that the archive does not take is given back for
+// later; when it comes again the archive alone is asked. What `inner` parks is left as it is: it lies there already.
+class ArchivingSink final : public model::Sink {
+ public:
+  ArchivingSink(model::Sink& inner, model::Sink& archive, std::shared_ptr<DeliveredChunks> delivered, os::Clock& clock,
+                ArchivingOptions options = {});
+
+  [[nodiscard]] std::string_view name() const noexcept override;
+  [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;
+  void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
+  void cancel_all() noexcept override;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // late acks may outlive this object
+};
+
+}  // namespace arca::flow
