@@ -12,6 +12,7 @@ if(ARCA_BUILD_TESTS)
   arca_tests(support arca_base PkgConfig::CURL)
   # The official protobuf classes are the judge of the writers.
   arca_tests(otlp opentelemetry-cpp::proto PkgConfig::PROTOBUF)
+  arca_tests(cassandra opentelemetry-cpp::proto PkgConfig::PROTOBUF)
   # The stock SDK stands beside ours: as the other account in conformance, with our plug-ins in integration.
   arca_tests(conformance ${upper_floor} opentelemetry-cpp::proto opentelemetry-cpp::otlp_recordable PkgConfig::PROTOBUF
     opentelemetry-cpp::trace opentelemetry-cpp::logs opentelemetry-cpp::metrics PkgConfig::HTTPLIB)

@@ -36,7 +36,7 @@ LIBRARIES = [
     (r"(zlib\.h|zstd\.h)", "zlib or zstd", {"src/net/", "src/cli/sink/"}),
     (r"opentelemetry/(proto|exporters)/", "the protobuf classes or stock exporters", set()),
     (r"google/protobuf/", "protobuf", set()),
-    (r"opentelemetry/sdk/", "the OpenTelemetry SDK", {"src/telemetry/", "src/cli/", "examples/", "include/arca/stock_sdk"}),
+    (r"opentelemetry/sdk/", "the OpenTelemetry SDK", {"src/telemetry/", "src/cli/", "examples/", "include/arca/cassandra_exporter"}),
     (r"opentelemetry/", "the OpenTelemetry API", {"src/telemetry/", "src/cli/", "examples/", "include/arca/"}),
     (r"yaml-cpp/", "yaml-cpp", {"src/telemetry/", "src/cli/"}),
     (r"(CLI/|httplib\.h|nlohmann/)", "CLI11, cpp-httplib or nlohmann-json", {"src/cli/", "examples/"}),

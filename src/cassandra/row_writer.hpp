@@ -15,13 +15,17 @@ struct RowWriterOptions {
   std::uint64_t memory_max = 32ULL << 20U;  // packed chunks that wait
   std::uint32_t in_flight_max = 64;         // batches
   std::uint64_t rows_per_second = 0;        // 0: no limit
+  std::uint64_t pending_max = 1U << 16U;  // chunks that wait, with their payload or without; more are left to recovery
+  base::Duration mark_interval = std::chrono::seconds(1);
 };
 
 struct RowWriterStatus {
   std::uint64_t row_count = 0;  // written since the start
   std::uint64_t pending_chunk_count = 0;
   std::uint64_t pending_item_count = 0;  // the lag
-  std::uint64_t skipped_item_count = 0;  // spans without a trace id, chunks that cannot be read: in chunks only
+  std::uint64_t skipped_item_count = 0;  // spans without proper ids, chunks that cannot be read: in chunks only
+  std::uint64_t left_chunk_count = 0;    // of which recovery will make the rows
+  std::uint64_t read_back_count = 0;     // chunks that were read from the store again
   std::uint64_t failure_count = 0;       // writes that are tried again
   std::string last_error;
 };
@@ -34,8 +38,8 @@ class RowWriter {
 
   // Of one segment the chunks come in any order. Metrics and logs count as written at once.
   void add(const SegmentName& segment, StoredChunk chunk) noexcept;
-  // No chunk of the segment comes any more: `chunk_count` positions there are. When all are written the directory says
-  // so, and `done` is called.
+  // No chunk of the segment comes any more: `chunk_count` positions there are, and those that never came have no rows.
+  // When all are written the directory says so, and `done` is called, without any lock of ours.
   void end(const SegmentName& segment, std::int32_t chunk_count, std::function<void()> done = {}) noexcept;
   // Waits until nothing is pending.
   bool drain(base::SteadyTime deadline);

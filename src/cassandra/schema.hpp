@@ -14,7 +14,7 @@ namespace arca::cassandra {
 std::vector<std::string> schema_statements(const SchemaSettings& settings);
 
 struct SchemaReport {
-  std::vector<std::string> missing;      // keyspace, tables, columns: apply makes keyspace and tables
+  std::vector<std::string> missing;      // "keyspace K", "table K.T", "column K.T.C type": apply makes them
   std::vector<std::string> differences;  // one sentence each: what is, what should be, what to do
   std::vector<std::string> notes;        // for instance a replication factor above the number of nodes
   [[nodiscard]] bool complete() const noexcept { return missing.empty(); }
@@ -23,7 +23,8 @@ struct SchemaReport {
 
 // All wait for answers, up to `timeout`; not for callbacks.
 Result<SchemaReport> check_schema(Cql& cql, const SchemaSettings& settings, std::chrono::milliseconds timeout);
-// Creates what is missing, then checks. Several may do so at the same time.
+// Creates what is missing, then checks. Several may do so at the same time: one makes the tables, the others wait for
+// him. It changes nothing that is there but for columns that it adds.
 Result<SchemaReport> apply_schema(Cql& cql, const SchemaSettings& settings, std::chrono::milliseconds timeout);
 
 }  // namespace arca::cassandra

@@ -35,6 +35,23 @@ std::string replication(const SchemaSettings& settings) {
   return map + "}";
 }
 
+// Several starters make this table at the same time, before anything exists by which they could take turns. The server
+// would give it as many identities; so it gets one that all of them know.
+Uuid lease_table_id(const std::string& keyspace) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  const auto add = [&hash](std::string_view text) {
+    for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001B3ULL;
+    return hash;
+  };
+  Uuid id;
+  add("arca recovery_leases ");
+  base::store(id.bytes.data(), add(keyspace));
+  base::store(id.bytes.data() + 8, add(" id"));
+  id.bytes[6] = (id.bytes[6] & std::byte{0x0F}) | std::byte{0x80};  // version 8: made by a rule of ours
+  id.bytes[8] = (id.bytes[8] & std::byte{0x3F}) | std::byte{0x80};
+  return id;
+}
+
 // gc_grace above the time for which hints are kept; nothing is ever deleted, so it costs nothing.
 constexpr const char* kept = "gc_grace_seconds = 86400";
 constexpr const char* no_read_repair = "read_repair = 'NONE'";  // it would mix old data into new files
@@ -78,11 +95,12 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
                   "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
                   "WITH default_time_to_live = {} AND {}",
                   space, directory_ttl, kept));
-  // Who recovers which shard; only ever written by conditional statements.
+  // Who recovers which shard (and, as shard -1, who makes the tables); only ever written by conditional statements. The
+  // owner's column ends by a TTL of its own, the epoch never.
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.recovery_leases (shard smallint PRIMARY KEY, owner uuid, epoch bigint) "
-      "WITH gc_grace_seconds = 3600",
-      space));
+      "WITH id = {} AND gc_grace_seconds = 3600",
+      space, to_string(lease_table_id(space))));
   // What the Collector rejects for good.
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.quarantine (day timestamp, writer bigint, sequence bigint, at timestamp, "
@@ -90,7 +108,7 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "checksum int, payload blob, PRIMARY KEY ((day), writer, sequence)) "
       "WITH default_time_to_live = {} AND {} AND {}",
       space, chunk_ttl, by_time(settings.chunk_ttl), kept));
-  // Look-up by service and time, and the names that occur.
+  // Look-up by service and time, and the names that occur: of kind 'service' (operation '') and of kind 'operation'.
   all.push_back(fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.overflow_traces (service text, bucket timestamp, start_ns bigint, trace_id text, "
       "duration_ns bigint, operation text, spans int, errors int, "

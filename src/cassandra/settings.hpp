@@ -32,7 +32,8 @@ struct ConnectionSettings {
 struct SchemaSettings {
   std::string keyspace = "otel_traces";
   std::string replication_class = "SimpleStrategy";  // or NetworkTopologyStrategy
-  // A factor; for NetworkTopologyStrategy also "dc1:3,dc2:3". A plain factor there holds for local_datacenter.
+  // A factor; for NetworkTopologyStrategy also "dc1:3,dc2:3". A plain factor there holds for each datacenter that there
+  // is when the keyspace is made.
   std::string replication_factor = "3";
   std::chrono::seconds row_ttl{604'800};      // of traces_overflow: 7 days
   std::chrono::seconds chunk_ttl{1'209'600};  // of chunks; the directory lives a day longer

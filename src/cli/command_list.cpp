@@ -3,6 +3,7 @@
 #include "cli/docs_command.hpp"
 #include "cli/inspect_command.hpp"
 #include "cli/recover_command.hpp"
+#include "cli/schema_command.hpp"
 #include "cli/sink_command.hpp"
 #include "cli/status_command.hpp"
 #if __has_include("cli/agent/agent_command.hpp")
@@ -20,6 +21,7 @@ CommandList make_commands() {
   commands.push_back(make_status_command());
   commands.push_back(make_inspect_command());
   commands.push_back(make_recover_command());
+  commands.push_back(make_schema_command());
   commands.push_back(make_sink_command());
   commands.push_back(make_docs_command());
   return commands;

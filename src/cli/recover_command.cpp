@@ -6,16 +6,14 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "cli/lazy_quarantine.hpp"
+#include "cli/recover_report.hpp"
+#include "cli/recovery_parts.hpp"
 #include "cli/state_directory.hpp"
 #include "cli/state_view.hpp"
 #include "cli/stop_signal.hpp"
 #include "cli/units.hpp"
-#include "flow/guarded_sink.hpp"
 #include "flow/recovery.hpp"
-#include "flow/writer_files.hpp"
-#include "os/random.hpp"
-#include "telemetry/collector.hpp"
+#include "os/file_system.hpp"
 
 namespace arca::cli {
 
@@ -23,53 +21,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr base::Duration signal_poll = std::chrono::milliseconds(100);
-
-std::string progress_text(const flow::RecoveryProgress& progress) {
-  std::string text = fmt::format(
-      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done),
-      format_bytes(progress.bytes_done), format_count(progress.items_left), format_bytes(progress.bytes_left),
-      progress.writers_left, format_bytes(static_cast<std::uint64_t>(progress.bytes_per_second)));
-  if (progress.time_left) text += ", done in " + format_duration(*progress.time_left);
-  return text;
-}
-
-std::uint64_t items_of(const model::Backlog& backlog) {
-  return backlog.item_count[0] + backlog.item_count[1] + backlog.item_count[2];
-}
-
-Json writers_as_json(const flow::RecoveryStatus& status) {
-  Json list = Json::array();
-  for (const flow::RecoveryWriter& writer : status.writers) {
-    list.push_back({{"id", model::to_string(writer.id)},
-                    {"state", flow::to_string(writer.state)},
-                    {"chunks", writer.backlog.chunk_count},
-                    {"items", items_of(writer.backlog)},
-                    {"bytes", writer.backlog.bytes},
-                    {"note", writer.note}});
-  }
-  return list;
-}
-
-std::string writers_as_text(const flow::RecoveryStatus& status) {
-  std::string text;
-  for (const flow::RecoveryWriter& writer : status.writers) {
-    text += fmt::format("  {}  {}  {} items, {}{}{}\n", model::to_string(writer.id), flow::to_string(writer.state),
-                        format_count(items_of(writer.backlog)), format_bytes(writer.backlog.bytes),
-                        writer.note.empty() ? "" : "  note: ", writer.note);
-  }
-  return text;
-}
+constexpr base::Duration plan_time = std::chrono::seconds(30);  // for a connection to Cassandra and one look
 
 class RecoverCommand final : public Command {
  public:
   [[nodiscard]] const CommandText& text() const override {
     static const CommandText text{
         "recover",
-        "delivers what dead processes left: their pools and journals",
+        "delivers what dead processes left, and what is parked in Cassandra",
         "Looks for writers whose process is gone (their lock is free), takes them over one by one, delivers what they "
         "accepted to the Collector, enters their totals in the ledger and removes their files. Writers that live are "
-        "left "
-        "alone. What the Collector rejects for good goes to the quarantine. It can be stopped and killed at any time: "
+        "left alone. With a Cassandra configured (ARCA_CASSANDRA_CONTACT_POINTS) it also delivers what is parked "
+        "there, of any host: several may do so at once, each takes leases on a part. While the Collector is away, what "
+        "dead writers left is parked there, too. What the Collector rejects for good goes to the quarantine. It can be stopped and killed at any time: "
         "the next run goes on where this one was, and a chunk that went out twice carries the same id.\n\n"
         "One pass, unless --watch is given: then it goes on until SIGINT or SIGTERM. Endpoint, headers, TLS and all "
         "else is "
@@ -79,12 +43,13 @@ class RecoverCommand final : public Command {
         {{"Shows what there is to deliver", "arca recover --dry-run"},
          {"Delivers it to a Collector on another host, slowly",
           "arca recover --endpoint http://collector:4317 --rate 5MB"},
-         {"Runs beside applications for ever", "arca recover --watch"}},
+         {"Runs beside applications for ever", "arca recover --watch"},
+         {"Delivers what is parked in Cassandra", "ARCA_CASSANDRA_CONTACT_POINTS=cassandra-1 arca recover"}},
         {{ExitCode::ok, "nothing is left, but for what lives; or --watch was told to stop"},
          {ExitCode::failure, "the state directory, or a writer in it, cannot be read"},
          {ExitCode::usage, ""},
          {ExitCode::law_broken, "records are lost, or the ledger's law does not hold"},
-         {ExitCode::not_reachable, "the Collector did not take anything; everything is still kept"},
+         {ExitCode::not_reachable, "the Collector did not take anything, or Cassandra was not there; everything is still kept"},
          {ExitCode::incomplete, ""}},
         {"arca-status(1)", "arca-inspect(1)"}};
     return text;
@@ -119,30 +84,18 @@ class RecoverCommand final : public Command {
       return console.error("recover", config.error().message(), "Correct the configuration.", ExitCode::usage);
     }
     const Settings& settings = **config;
-    os::FileSystem& files = os::posix_file_system();
-    if (!files.exists(settings.state_directory)) {
+    if (!os::posix_file_system().exists(settings.state_directory) && !settings.cassandra.is_configured()) {
       console.print(settings.state_directory + " does not exist: there is nothing to recover");
       return to_int(ExitCode::ok);
     }
     os::SystemClock clock;
-    const auto collector = telemetry::make_collector(settings, clock);
-    if (!collector) {
-      return console.error("recover", collector.error().message(), "Correct the configuration.", ExitCode::usage);
+    const auto parts = RecoveryParts::make(settings, clock, !watch_);
+    if (!parts) {
+      return console.error("recover", parts.error().message(), "Correct the configuration.", ExitCode::usage);
     }
-    const flow::Random random = flow::uniform(os::system_random());
-    flow::GuardedSink guarded(**collector, clock, flow::BreakerOptions{}, random);
-    flow::WriterFiles writers(settings.state_directory, files, clock);
-    LazyQuarantine quarantine(settings.state_directory, settings.quarantine_size, files, clock);
-    flow::RecoveryOptions options;
-    options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
-    options.scan_interval = settings.recovery_scan_interval;
-    if (!watch_) options.start_jitter = base::Duration::zero();
-    options.random = random;
-    options.keep_rejected = [&](const model::Chunk& chunk, const model::Ack&) { return quarantine.keep(chunk); };
-    flow::Recovery recovery(writers, nullptr, guarded, clock, std::move(options));
-    if (dry_run_) return show_plan(recovery, console);
-    const int code = watch_ ? watch(recovery, console) : pass(recovery, clock, console);
-    if (code == to_int(ExitCode::not_reachable) || code == to_int(ExitCode::incomplete)) explain(**collector, console);
+    if (dry_run_) return show_plan(**parts, clock, console);
+    const int code = watch_ ? watch(**parts, clock, console) : pass(**parts, clock, console);
+    if (code == to_int(ExitCode::not_reachable) || code == to_int(ExitCode::incomplete)) explain(**parts, console);
     return code == to_int(ExitCode::ok) ? check_law(settings.state_directory, console) : code;
   }
 
@@ -166,21 +119,34 @@ class RecoverCommand final : public Command {
     return finalize(config);
   }
 
-  int show_plan(flow::Recovery& recovery, Console& console) const {
-    const auto plan = recovery.dry_run();
+  int show_plan(RecoveryParts& parts, os::Clock& clock, Console& console) const {
+    look_into_cassandra(parts, clock);
+    const auto plan = parts.recovery().dry_run();
     if (!plan) {
       return console.error("cannot read the state", plan.error().message(), "Check --state and its permissions.",
                            ExitCode::failure);
     }
     if (json_) {
-      console.print(Json{{"dry_run", true}, {"writers", writers_as_json(*plan)}}.dump(2));
+      console.print(
+          Json{{"dry_run", true}, {"writers", writers_as_json(*plan)}, {"cassandra", cassandra_as_json(parts)}}.dump(2));
     } else {
-      console.print(fmt::format("{} writers\n{}", plan->writers.size(), writers_as_text(*plan)));
+      console.print(
+          fmt::format("{} writers\n{}{}", plan->writers.size(), writers_as_text(*plan), cassandra_as_text(parts)));
     }
     return to_int(ExitCode::ok);
   }
 
-  int pass(flow::Recovery& recovery, os::Clock& clock, Console& console) const {
+  // Claims nothing and sends nothing: only the directory of segments is read.
+  static void look_into_cassandra(RecoveryParts& parts, os::Clock& clock) {
+    StopSignal signals;
+    const base::SteadyTime give_up_at = clock.steady_now() + plan_time;
+    while (parts.cassandra_status() && !parts.has_scanned() && clock.steady_now() < give_up_at) {
+      parts.tend();
+      if (signals.wait(signal_poll)) return;
+    }
+  }
+
+  int pass(RecoveryParts& parts, os::Clock& clock, Console& console) const {
     StopSignal signals;
     std::stop_source stop;
     std::jthread listener([&](const std::stop_token& done) {
@@ -189,7 +155,7 @@ class RecoverCommand final : public Command {
       }
     });
     const base::Duration limit = parse_duration(deadline_).value_or(base::Duration::zero());
-    const flow::RecoveryReport report = recovery.drain_once(
+    const flow::RecoveryReport report = parts.recovery().drain_once(
         clock.steady_now() + limit,
         [&](const flow::RecoveryProgress& progress) {
           if (!json_) console.progress(progress_text(progress));
@@ -207,33 +173,44 @@ class RecoverCommand final : public Command {
                          {"items_left", report.progress.items_left},
                          {"bytes_left", report.progress.bytes_left},
                          {"writers_finished", report.status.finished_writer_count},
-                         {"writers", writers_as_json(report.status)}}
+                         {"writers", writers_as_json(report.status)},
+                         {"cassandra", cassandra_as_json(parts)}}
                         .dump(2));
     } else {
-      console.print(fmt::format("{}: {} items from {} writers delivered, {} items left\n{}",
+      console.print(fmt::format("{}: {} items from {} writers{} delivered, {} items left\n{}{}",
                                 report.complete ? "complete" : "not complete", format_count(report.progress.items_done),
-                                report.status.finished_writer_count, format_count(report.progress.items_left),
-                                writers_as_text(report.status)));
+                                report.status.finished_writer_count,
+                                parts.cassandra_status() ? " and Cassandra" : "",
+                                format_count(report.progress.items_left), writers_as_text(report.status),
+                                cassandra_as_text(parts)));
     }
+    if (report.complete && parts.missed_cassandra()) return to_int(ExitCode::not_reachable);
     if (report.complete) return to_int(unreadable ? ExitCode::failure : ExitCode::ok);
     return to_int(report.progress.items_done == 0 && !signals.requested() ? ExitCode::not_reachable
                                                                           : ExitCode::incomplete);
   }
 
-  int watch(flow::Recovery& recovery, Console& console) const {
+  int watch(RecoveryParts& parts, os::Clock& clock, Console& console) const {
     StopSignal signals;
+    flow::Recovery& recovery = parts.recovery();
     std::jthread worker([&](const std::stop_token& stop) { recovery.run(stop); });
     std::uint64_t told = 0;
+    RecoveryRate rate(clock.steady_now());
     if (!json_) console.note("watching; stop with SIGINT or SIGTERM");
     while (!signals.wait(std::chrono::seconds(1))) {
       const flow::RecoveryStatus status = recovery.status();
+      const flow::RecoveryProgress progress = rate.progress_of(status, clock.steady_now());
       const std::uint64_t items = delivered_items(status);
-      if (items == told && status.writers.empty()) continue;
+      if (items == told && progress.items_left == 0 && status.writers.empty()) continue;
       if (!json_) {
-        console.progress(fmt::format("delivered {} items of {} finished writers; {} at hand", format_count(items),
-                                     status.finished_writer_count, status.writers.size()));
+        console.progress(progress_text(progress));
       } else if (items != told) {
-        console.print(Json{{"items_delivered", items}, {"writers_finished", status.finished_writer_count}}.dump());
+        console.print(Json{{"items_delivered", items},
+                           {"items_left", progress.items_left},
+                           {"bytes_left", progress.bytes_left},
+                           {"bytes_per_second", progress.bytes_per_second},
+                           {"writers_finished", status.finished_writer_count}}
+                          .dump());
       }
       told = items;
     }
@@ -248,12 +225,15 @@ class RecoverCommand final : public Command {
     return counts[0] + counts[1] + counts[2];
   }
 
-  static void explain(const sinks::CollectorSink& collector, Console& console) {
-    const std::string error = collector.status().last_error;
+  static void explain(const RecoveryParts& parts, Console& console) {
+    const std::string error = parts.collector_error();
     if (!error.empty()) console.note("the Collector's last answer: " + error);
+    const auto cassandra = parts.cassandra_status();
+    if (cassandra && !cassandra->last_error.empty()) console.note("Cassandra: " + cassandra->last_error);
   }
 
   int check_law(const std::string& state_directory, Console& console) const {
+    if (!os::posix_file_system().exists(state_directory)) return to_int(ExitCode::ok);
     const auto state = view_state_calmly(os::posix_file_system(), state_directory);
     if (!state) return console.error("cannot read the state", state.error().message(), "", ExitCode::failure);
     if (state->holds() && lost_items(state->sum()) == 0) return to_int(ExitCode::ok);

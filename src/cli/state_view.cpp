@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -14,6 +15,7 @@ namespace arca::cli {
 
 namespace {
 
+using Json = nlohmann::json;
 constexpr int looks_max = 10;
 constexpr base::Duration look_pause = std::chrono::milliseconds(100);
 
@@ -89,6 +91,27 @@ void add_journal(const JournalView& kept, bool has_pool, WriterView& view) {
   for (const std::string& damage : kept.damage) view.notes.push_back("journal: " + damage);
 }
 
+// What recovery has made of items that the writer parked: only the process itself has asked Cassandra.
+void count_replayed(WriterView& view) {
+  const Json process = Json::parse(view.process_status, nullptr, false);
+  if (!process.is_object() || !process.contains("cassandra")) return;
+  const Json& cassandra = process.at("cassandra");
+  const auto count = [&](const char* what, model::Signal signal) -> std::uint64_t {
+    const auto counts = cassandra.find(what);
+    if (counts == cassandra.end() || !counts->is_object()) return 0;
+    const auto found = counts->find(std::string(to_string(signal)));
+    return found != counts->end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+  };
+  for (const model::Signal signal : model::all_signals) {
+    SignalStatus& law = view.law[model::index_of(signal)];
+    const std::uint64_t quarantined = std::min(law.parked, count("replay_quarantined", signal));
+    const std::uint64_t delivered = std::min(law.parked - quarantined, count("replayed", signal));
+    law.parked -= quarantined + delivered;
+    law.quarantined += quarantined;
+    law.delivered += delivered;
+  }
+}
+
 // Nothing if the writer has been finished meanwhile.
 std::optional<WriterView> view_writer(os::FileSystem& file_system, const journal::WriterEntry& entry) {
   WriterView view;
@@ -119,6 +142,7 @@ std::optional<WriterView> view_writer(os::FileSystem& file_system, const journal
   }
   add_journal(*kept, pool.has_value(), view);
   if (pool) subtract_doubles(*pool, *kept, view);
+  count_replayed(view);
   return view;
 }
 

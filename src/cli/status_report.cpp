@@ -54,6 +54,13 @@ std::string text_in(const Json& json, const char* key) {
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
+// What neither the Collector nor Cassandra has acknowledged.
+std::uint64_t unreplicated_items(const Law& law) noexcept {
+  std::uint64_t items = 0;
+  for (const SignalStatus& signal : law) items += signal.in_journal + signal.in_memory;
+  return items;
+}
+
 Json age_as_json(const std::optional<base::WallTime>& oldest, base::WallTime now) {
   if (!oldest) return nullptr;
   return std::chrono::duration<double>(now - *oldest).count();
@@ -96,6 +103,28 @@ std::string breaker_text(const Json& process) {
   return "  breaker " + (same ? first : each);
 }
 
+// "parked 3.1 MiB in 4 segments" and what is wrong; nothing for a process without Cassandra.
+std::string cassandra_lines(const Json& process, const Console& console) {
+  const auto cassandra = process.find("cassandra");
+  if (cassandra == process.end() || !cassandra->is_object() || !cassandra->value("configured", false)) return "";
+  const bool is_ready = cassandra->value("ready", false);
+  std::string text = fmt::format("      Cassandra: {}, {} of {} nodes up; parked {}, {} segments not delivered",
+                                 is_ready ? "ready" : console.alarm("not ready"), number_in(*cassandra, "nodes_up"),
+                                 number_in(*cassandra, "nodes_known"), format_bytes(number_in(*cassandra, "parked_bytes")),
+                                 number_in(*cassandra, "open_segments") + number_in(*cassandra, "waiting_segments"));
+  if (const std::string age = text_in(*cassandra, "oldest_age_seconds"); !age.empty()) text += ", the oldest " + age + "s";
+  if (const auto rows = number_in(*cassandra, "rows_pending"); rows != 0) {
+    text += fmt::format("; rows of {} items to be written", format_count(rows));
+  }
+  text += '\n';
+  if (cassandra->value("near_ttl", false)) {
+    text += "      " + console.alarm("something undelivered is past half of its TTL in Cassandra") + "\n";
+  }
+  const std::string last_error = text_in(*cassandra, "last_error");
+  if (!last_error.empty()) text += "      Cassandra's last error: " + last_error + "\n";
+  return text;
+}
+
 std::string writer_lines(const WriterView& writer, base::WallTime now, const Console& console) {
   const Json process = process_of(writer);
   std::string text = fmt::format("  {}  {}", model::to_string(writer.id), writer.live ? "live" : "dead");
@@ -107,6 +136,7 @@ std::string writer_lines(const WriterView& writer, base::WallTime now, const Con
   text += '\n';
   const std::string last_error = text_in(process, "last_error");
   if (!last_error.empty()) text += "      last error: " + last_error + "\n";
+  if (writer.live) text += cassandra_lines(process, console);
   for (const std::string& note : writer.notes) text += "      note: " + note + "\n";
   if (!law_holds(writer.law)) text += law_table(writer.law, console);
   return text;
@@ -137,6 +167,7 @@ Json status_as_json(const StatusReport& report) {
   json["lost"] = lost_items(state.sum());
   json["signals"] = law_as_json(state.sum());
   json["backlog_bytes"] = state.backlog_bytes();
+  json["unreplicated_items"] = unreplicated_items(state.sum());
   json["oldest_age_seconds"] = age_as_json(state.oldest(), report.seen_at);
   const auto until_full = report.until_full();
   json["seconds_until_full"] = until_full ? Json(std::chrono::duration<double>(*until_full).count()) : Json(nullptr);
@@ -167,6 +198,7 @@ std::string status_as_text(const StatusReport& report, const Console& console) {
   const StateView& state = report.state;
   std::string text = "state directory " + report.state_directory + "\n\n" + law_table(state.sum(), console) + '\n';
   text += "backlog " + format_bytes(state.backlog_bytes());
+  text += fmt::format(" ({} items: what a loss of this host would take)", format_count(unreplicated_items(state.sum())));
   if (const auto oldest = state.oldest()) text += ", oldest " + format_duration(report.seen_at - *oldest);
   if (report.growth_bytes_per_second && *report.growth_bytes_per_second > 0) {
     text += fmt::format(", grows by {}/s", format_bytes(static_cast<std::uint64_t>(*report.growth_bytes_per_second)));

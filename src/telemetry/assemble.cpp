@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "flow/no_writers.hpp"
 #include "flow/writer_files.hpp"
 #include "os/environment.hpp"
 #include "os/file_system.hpp"
@@ -28,15 +29,6 @@ void report(const Error& error) { os::log(os::LogLevel::warn, "{}", error.messag
 flow::Random jitter() {
   return [] { return static_cast<double>(os::system_random().next() >> 11U) * 0x1.0p-53; };
 }
-
-// For those who leave recovery to others: only the process's own journal is delivered.
-class NoWriters final : public flow::Writers {
- public:
-  Result<std::vector<journal::WriterEntry>> list() override { return std::vector<journal::WriterEntry>(); }
-  Result<std::unique_ptr<flow::DeadWriter>> adopt(model::WriterId id) override {
-    return failure(ErrorCode::not_found, "no writer " + model::to_string(id));
-  }
-};
 
 Result<std::unique_ptr<journal::Pool>> make_pool(const Settings& settings, journal::WriterDirectory& directory,
                                                  os::Clock& clock, bool& on_tmpfs) {
@@ -235,7 +227,7 @@ void Pipeline::make_lanes() {
   if (settings.recovery) {
     writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);
   } else {
-    writers = std::make_unique<NoWriters>();
+    writers = std::make_unique<flow::NoWriters>();
   }
   recovery = std::make_unique<flow::Recovery>(*writers, nullptr, others_way.sink(), clock, std::move(options));
 }

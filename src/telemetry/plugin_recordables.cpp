@@ -126,9 +126,11 @@ void SpanRecordable::set_parent(const trace_api::SpanContext& parent) noexcept {
   if (begun_) writer_->set_flags(otlp::span_flags(flags_, parent.IsRemote()));
 }
 
-void SpanRecordable::record() noexcept {
-  if (!begun_ || generation_ != os::fork_generation()) return;
-  core_->recorder.record(model::Signal::traces, *scope_, writer_->end(to_wall_time(start_nanos_ + duration_nanos_)), 1);
+bool SpanRecordable::record() noexcept {
+  if (generation_ != os::fork_generation()) return true;
+  if (!begun_) return core_ == nullptr;  // telemetry is disabled: it takes everything
+  return core_->recorder.record(model::Signal::traces, *scope_,
+                                writer_->end(to_wall_time(start_nanos_ + duration_nanos_)), 1);
 }
 
 LogRecordable::LogRecordable(Core* core, PluginContexts& contexts) noexcept

@@ -51,8 +51,9 @@ class SpanRecordable final : public opentelemetry::sdk::trace::Recordable {
 
   // From OnStart: only there is it said whether the parent is remote.
   void set_parent(const opentelemetry::trace::SpanContext& parent) noexcept;
-  // From OnEnd.
-  void record() noexcept;
+  // From OnEnd, or from an exporter. False: it was refused, or there is nothing that could be recorded. True also in a
+  // forked child for a span of the parent, who records it.
+  bool record() noexcept;
 
  private:
   Core* const core_;

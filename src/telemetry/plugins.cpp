@@ -15,6 +15,7 @@
 #include "telemetry/plugin_contexts.hpp"
 #include "telemetry/plugin_recordables.hpp"
 #include "telemetry/runtime.hpp"
+#include "telemetry/sdk_time.hpp"
 
 namespace arca {
 namespace telemetry {
@@ -22,12 +23,6 @@ namespace {
 
 namespace sdk = opentelemetry::sdk;
 using std::chrono::microseconds;
-using std::chrono::milliseconds;
-
-milliseconds bounded(microseconds timeout) {
-  constexpr microseconds longest = std::chrono::hours(1);  // the SDK's "no limit" would overflow
-  return std::chrono::duration_cast<milliseconds>(std::min(timeout, longest));
-}
 
 // Flushes while the telemetry that made the plug-in lives. Shared by all plug-ins of one kind.
 class Flush {

@@ -41,9 +41,10 @@ std::uint64_t missed_items(const Status& status) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<Runtime>> Runtime::start(const FinalizedConfig& config, os::Clock& clock) {
+Result<std::unique_ptr<Runtime>> Runtime::start(const FinalizedConfig& config, os::Clock& clock,
+                                                 Destination destination) {
   os::set_log_level(log_level(config->log_level));
-  std::unique_ptr<Runtime> runtime(new Runtime(config, clock));
+  std::unique_ptr<Runtime> runtime(new Runtime(config, clock, destination));
   for (const std::string& warning : config.warnings()) os::log(os::LogLevel::warn, "{}", warning);
   if (auto begun = runtime->begin(); !begun) {
     runtime->shutdown(milliseconds(0));
@@ -75,7 +76,7 @@ Result<void> Runtime::begin() {
 }
 
 Result<void> Runtime::begin_pipeline() {
-  auto made = Pipeline::assemble(*config_, clock_, ++epoch_);
+  auto made = Pipeline::assemble(*config_, clock_, ++epoch_, destination_);
   if (!made) return tl::unexpected(made.error());
   const std::lock_guard lock(mutex_);
   pipeline_ = std::move(*made);

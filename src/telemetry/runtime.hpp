@@ -26,7 +26,8 @@ namespace arca::telemetry {
 // Thread-safe.
 class Runtime final : private os::ForkSubscriber {
  public:
-  static Result<std::unique_ptr<Runtime>> start(const FinalizedConfig& config, os::Clock& clock);
+  static Result<std::unique_ptr<Runtime>> start(const FinalizedConfig& config, os::Clock& clock,
+                                                Destination destination = Destination::collector);
   ~Runtime() override;
 
   FlushReport flush(std::chrono::milliseconds timeout);
@@ -54,7 +55,8 @@ class Runtime final : private os::ForkSubscriber {
     std::jthread thread;
   };
 
-  Runtime(const FinalizedConfig& config, os::Clock& clock) : config_(config), clock_(clock) {}
+  Runtime(const FinalizedConfig& config, os::Clock& clock, Destination destination)
+      : config_(config), clock_(clock), destination_(destination) {}
 
   Result<void> begin();
   Result<void> begin_pipeline();
@@ -79,6 +81,7 @@ class Runtime final : private os::ForkSubscriber {
 
   const FinalizedConfig config_;
   os::Clock& clock_;
+  const Destination destination_;
   Core* core_ = nullptr;
   bool subscribed_ = false;
   std::atomic<std::uint64_t> generation_{0};

@@ -30,11 +30,11 @@ class TestNode {
     if (!started) throw std::runtime_error(started.error().message());
     const auto description = nlohmann::json::parse(*started);
     directory = description.at("directory");
-    contact_points = std::string(description.at("contact_points").at(0)) + ":" + std::to_string(int(description.at("port")));
+    contact_points =
+        std::string(description.at("contact_points").at(0)) + ":" + std::to_string(int(description.at("port")));
   }
   ~TestNode() {
-    const auto stopped =
-        support::run_command({ARCA_CASSANDRA_TOOL, "stop", "--dir", directory, "--now", "--remove"});
+    const auto stopped = support::run_command({ARCA_CASSANDRA_TOOL, "stop", "--dir", directory, "--now", "--remove"});
     if (!stopped) ADD_FAILURE() << stopped.error().message();
   }
   TestNode(const TestNode&) = delete;

@@ -47,7 +47,8 @@ class StoreTest : public NodeTest {
     chunk.codec = Codec::gzip;
     chunk.raw_size = 4'000'000'000U;
     std::vector<std::byte> payload(size);
-    for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<std::byte>(i * 31 + static_cast<std::size_t>(position));
+    for (std::size_t i = 0; i < size; ++i)
+      payload[i] = static_cast<std::byte>(i * 31 + static_cast<std::size_t>(position));
     chunk.checksum = base::crc32c(payload);
     chunk.payload = std::make_shared<const std::vector<std::byte>>(std::move(payload));
     return chunk;

@@ -35,22 +35,30 @@ void FakeParkingStore::run(StoreCallRecord record, std::function<T()> happen,
     failure = failure_of(record);
     const bool fails_at_once = failure && (failure->outcome == Outcome::not_sent);
     if (hold != Hold::none && !fails_at_once) {
-      const bool has_happened = hold == Hold::answer && happens(failure);
-      if (has_happened) result = happen();
-      auto deliver = [this, happen = std::move(happen), answer = std::move(answer), first = failure, hold,
-                      result = std::move(result)](const std::optional<StoreFailure>& later) mutable {
+      struct State {
+        std::function<T()> happen;
+        std::function<void(StoreStatus, T)> answer;
+        T result{};
+        bool has_happened = false;
+      };
+      auto state = std::make_shared<State>();
+      state->happen = std::move(happen);
+      state->answer = std::move(answer);
+      auto arrive = [this, state] {
+        const std::lock_guard again(mutex_);
+        if (!std::exchange(state->has_happened, true)) state->result = state->happen();
+      };
+      auto deliver = [state, arrive, first = failure](const std::optional<StoreFailure>& later) {
         const std::optional<StoreFailure> both = first ? first : later;
-        if (hold == Hold::request && happens(both)) {
-          const std::lock_guard again(mutex_);
-          result = happen();
-        }
+        if (happens(both)) arrive();
         if (both) {
-          answer(status_of(*both), T{});
+          state->answer(status_of(*both), T{});
         } else {
-          answer({}, std::move(result));
+          state->answer({}, std::move(state->result));
         }
       };
-      held_.push_back({record, std::move(deliver)});
+      if (hold == Hold::answer && happens(failure)) arrive();
+      held_.push_back({record, std::move(deliver), std::move(arrive)});
       return;
     }
     if (happens(failure)) result = happen();

@@ -134,6 +134,10 @@ class FakeParkingStore final : public cassandra::ParkingStore {
   // Delivers the held one at this place in the order of asking; with a failure: fails it (a held request then happens
   // only if `applied`). False: there is none.
   bool deliver(std::size_t index = 0, const std::optional<StoreFailure>& failure = {});
+  // A held request reaches the cluster now, its answer is still held. False: there is none at this place.
+  bool arrive(std::size_t index = 0);
+  // A held request's answer is lost (Outcome::unknown); the request itself goes on, and stays held without an answer.
+  bool lose_answer(std::size_t index = 0);
   // Until none is left, those included that come meanwhile.
   void deliver_all();
 
@@ -171,6 +175,7 @@ class FakeParkingStore final : public cassandra::ParkingStore {
   struct Held {
     StoreCallRecord record;
     std::function<void(const std::optional<StoreFailure>&)> deliver;
+    std::function<void()> arrive;
   };
   // `happen` runs under the lock and gives what the reader gets; `answer` runs without it.
   template <class T>

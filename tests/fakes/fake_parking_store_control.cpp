@@ -69,6 +69,29 @@ bool FakeParkingStore::deliver(std::size_t index, const std::optional<StoreFailu
   return true;
 }
 
+bool FakeParkingStore::arrive(std::size_t index) {
+  std::function<void()> arrive;
+  {
+    const std::lock_guard lock(mutex_);
+    if (index >= held_.size()) return false;
+    arrive = held_[index].arrive;
+  }
+  arrive();
+  return true;
+}
+
+bool FakeParkingStore::lose_answer(std::size_t index) {
+  std::function<void(const std::optional<StoreFailure>&)> deliver;
+  {
+    const std::lock_guard lock(mutex_);
+    if (index >= held_.size()) return false;
+    Held& held = held_[index];
+    deliver = std::exchange(held.deliver, [arrive = held.arrive](const std::optional<StoreFailure>&) { arrive(); });
+  }
+  deliver(StoreFailure{});
+  return true;
+}
+
 void FakeParkingStore::deliver_all() {
   while (deliver()) {
   }

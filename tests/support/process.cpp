@@ -43,13 +43,15 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 // Between fork and exec: only async-signal-safe calls. Reports the errno of a failed exec through `report`.
-[[noreturn]] void become(char** arguments, char** environment, int output, const char* directory, pid_t parent,
+[[noreturn]] void become(char** arguments, char** environment, int output, const ProcessOptions& options, pid_t parent,
                          int report) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the test died before the line above
   bool ready = true;
   if (output >= 0) ready = ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0;
-  if (ready && *directory != '\0') ready = ::chdir(directory) == 0;
+  if (ready && options.input_descriptor >= 0) ready = ::dup2(options.input_descriptor, 0) >= 0;
+  if (ready && options.answer_descriptor >= 0) ready = ::dup2(options.answer_descriptor, 1) >= 0;
+  if (ready && !options.working_directory.empty()) ready = ::chdir(options.working_directory.c_str()) == 0;
   if (ready) ::execvpe(arguments[0], arguments, environment);
   const int error = errno;
   (void)!::write(report, &error, sizeof error);
@@ -75,7 +77,7 @@ Result<std::unique_ptr<Process>> Process::start(const std::vector<std::string>& 
   const pid_t pid = ::fork();
   if (pid == 0) {
     become(const_cast<char**>(argument_pointers.data()), const_cast<char**>(environment_pointers.data()), output,
-           options.working_directory.c_str(), parent, report[1]);
+           options, parent, report[1]);
   }
   ::close(report[1]);
   if (output >= 0) ::close(output);

@@ -19,6 +19,8 @@ struct ProcessOptions {
   std::map<std::string, std::string> environment{};  // added to the test's own; an empty value removes the variable
   std::string output_path{};                         // stdout and stderr, appended; empty: the test's own
   std::string working_directory{};
+  int input_descriptor = -1;   // becomes its standard input; stays open here; -1: the test's own
+  int answer_descriptor = -1;  // becomes its standard output, in place of the above
 };
 
 // How a process ended.

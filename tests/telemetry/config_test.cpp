@@ -9,6 +9,7 @@
 
 #include "fakes/fake_environment.hpp"
 #include "support/temporary_directory.hpp"
+#include "telemetry/cassandra_config.hpp"
 #include "telemetry/variables.hpp"
 
 namespace arca::test {
@@ -163,6 +164,75 @@ TEST(Config, ResourceAttributesArePercentDecoded) {
   EXPECT_EQ(pairs->at(1).second, ",");
   EXPECT_FALSE(telemetry::parse_pairs("a=%2"));
   EXPECT_FALSE(telemetry::parse_pairs("=b"));
+}
+
+TEST(Config, ACassandraIsThereWithContactPointsAndHasDefaults) {
+  EXPECT_FALSE((*finalize({}, environment()))->cassandra.is_configured());
+  const auto config = finalize({}, environment({{"ARCA_CASSANDRA_CONTACT_POINTS", "a,b:9043, [::1]:9042"}}));
+  ASSERT_TRUE(config) << config.error().message();
+  const CassandraSettings& cassandra = (*config)->cassandra;
+  EXPECT_TRUE(cassandra.is_configured());
+  EXPECT_EQ(cassandra.consistency, "local_quorum");
+  EXPECT_EQ(cassandra.keyspace, "otel_traces");
+  EXPECT_EQ(cassandra.replication_class, "SimpleStrategy");
+  EXPECT_EQ(cassandra.replication_factor, "3");
+  EXPECT_EQ(cassandra.row_ttl, std::chrono::hours(7 * 24));
+  EXPECT_EQ(cassandra.chunk_ttl, std::chrono::hours(14 * 24));
+  EXPECT_FALSE(cassandra.tls);
+}
+
+TEST(Config, ACertificateImpliesTlsAndTimesToLiveAreDays) {
+  const auto config = finalize({}, environment({{"ARCA_CASSANDRA_CONTACT_POINTS", "a"},
+                                                {"ARCA_CASSANDRA_CERTIFICATE", "/etc/ca.pem"},
+                                                {"ARCA_CASSANDRA_ROW_TTL", "3d"},
+                                                {"ARCA_CASSANDRA_CHUNK_TTL", "30d"},
+                                                {"ARCA_CASSANDRA_REPLICATION_CLASS", "networktopologystrategy"},
+                                                {"ARCA_CASSANDRA_REPLICATION_FACTOR", "dc1:3,dc2:2"}}));
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_TRUE((*config)->cassandra.tls);
+  EXPECT_EQ((*config)->cassandra.row_ttl, std::chrono::hours(3 * 24));
+  EXPECT_EQ((*config)->cassandra.chunk_ttl, std::chrono::hours(30 * 24));
+  EXPECT_EQ((*config)->cassandra.replication_class, "NetworkTopologyStrategy");
+}
+
+TEST(Config, RowsThatOutliveTheirChunksAreAnError) {
+  const auto wrong = finalize({}, environment({{"ARCA_CASSANDRA_ROW_TTL", "15d"}}));
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message().find("cassandra.row_ttl"), std::string::npos) << wrong.error().message();
+  const auto shorter = finalize({}, environment({{"ARCA_CASSANDRA_CHUNK_TTL", "60s"}}));
+  ASSERT_TRUE(shorter) << shorter.error().message();
+  EXPECT_EQ((*shorter)->cassandra.row_ttl, std::chrono::seconds(60));
+}
+
+TEST(Config, ClientCertificateAndKeyOfCassandraComeTogetherAndPasswordsOnce) {
+  for (const char* name : {"ARCA_CASSANDRA_CLIENT_CERTIFICATE", "ARCA_CASSANDRA_CLIENT_KEY"}) {
+    EXPECT_FALSE(finalize({}, environment({{name, "/x.pem"}})));
+  }
+  const auto twice = finalize(
+      {}, environment({{"ARCA_CASSANDRA_PASSWORD", "sesame"}, {"ARCA_CASSANDRA_PASSWORD_FILE", "/etc/password"}}));
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message().find("sesame"), std::string::npos) << twice.error().message();
+}
+
+TEST(Config, ThePasswordOfCassandraComesFromItsFile) {
+  support::TemporaryDirectory directory;
+  std::ofstream(directory / "password") << "open sesame\nignored\n";
+  CassandraSettings settings;
+  settings.contact_points = "a";
+  settings.password_file = directory / "password";
+  const auto connection = telemetry::connection_settings(settings);
+  ASSERT_TRUE(connection) << connection.error().message();
+  EXPECT_EQ(connection->password, "open sesame");
+  settings.password_file = directory / "nothing";
+  const auto missing = telemetry::connection_settings(settings);
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message().find("cassandra.password_file"), std::string::npos);
+  settings.password_file.clear();
+  settings.tls = true;
+  settings.certificate = directory / "nothing.pem";
+  const auto unreadable = telemetry::connection_settings(settings);
+  ASSERT_FALSE(unreadable);
+  EXPECT_NE(unreadable.error().message().find("cassandra.certificate"), std::string::npos);
 }
 
 TEST(Config, TheDocumentIsInStepWithTheCode) {

@@ -3,6 +3,7 @@ node1 to node3, tls. Commands find it by that directory."""
 import contextlib
 import fcntl
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -40,10 +41,10 @@ class Cluster:
     @staticmethod
     def create(directory, size, options, base_address=None):
         """Writes the state of a new cluster; starts nothing."""
-        own = directory is None
-        directory = pathlib.Path(tempfile.mkdtemp(prefix="arca-cassandra-") if own else directory).resolve()
+        directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="arca-cassandra-")).resolve()
         if (directory / "state.json").exists():
             raise Failed(f"{directory}: there is a cluster already; `tools/cassandra restart` or another --dir")
+        own = not directory.exists() or not any(directory.iterdir())
         directory.mkdir(parents=True, exist_ok=True)
         addresses = _free_addresses(size, options["port"], base_address)
         state = {**options, "directory": str(directory), "own_directory": own, "addresses": addresses,
@@ -52,6 +53,17 @@ class Cluster:
             tls.make(directory / "tls", addresses)
         _write(directory / "state.json", state)
         return Cluster(directory)
+
+    @staticmethod
+    def shared(owner_pid, size, options):
+        """The one cluster that all commands with this owner share: joined when it is there, else created. What others
+        killed, start() starts again."""
+        owner = _existing(owner_pid)
+        directory = pathlib.Path(tempfile.gettempdir()) / f"arca-cassandra-of-{owner.pid}-{owner.start_time}"
+        try:
+            return Cluster(directory)
+        except Failed:
+            return Cluster.create(directory, size, options)
 
     @contextlib.contextmanager
     def changing(self):
@@ -100,9 +112,9 @@ class Cluster:
 
     def watch(self, owner_pid):
         """All of it ends when that process is gone."""
-        owner = processes.identity_of(owner_pid)
-        if owner is None:
-            raise Failed(f"--owner {owner_pid}: there is no such process")
+        owner = _existing(owner_pid)
+        if processes.state_of(processes.identity_in(self.watcher_file)) != "gone":
+            return
         processes.start([sys.executable, install.HERE / "watcher.py", self.directory, owner.pid, owner.start_time],
                         self.watcher_file, self.directory / "watcher.log", self.directory)
 
@@ -133,6 +145,24 @@ class Cluster:
         if options["tls"]:
             described["certificates"] = str(self.directory / "tls")
         return described
+
+
+@contextlib.contextmanager
+def one_start_at_a_time():
+    """Between all commands of a checkout. The lock is on a directory that is always there: no file of it stays behind."""
+    descriptor = os.open(install.HERE, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _existing(pid):
+    identity = processes.identity_of(pid)
+    if identity is None:
+        raise Failed(f"--owner {pid}: there is no such process")
+    return identity
 
 
 def _write(path, value):

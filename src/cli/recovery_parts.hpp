@@ -1,0 +1,57 @@
+// RecoveryParts: the machine of `arca recover`: the Collector, the dead writers of a state directory, and what lies in
+// Cassandra when one is configured, put together around one Recovery.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "arca/config.hpp"
+#include "arca/status.hpp"
+#include "cli/lazy_quarantine.hpp"
+#include "flow/guarded_sink.hpp"
+#include "flow/recovery.hpp"
+#include "flow/router.hpp"
+#include "os/clock.hpp"
+#include "sinks/collector_sink.hpp"
+#include "telemetry/cassandra_tier.hpp"
+
+namespace arca::cli {
+
+// Not thread-safe: made and used by the main thread, but for the recovery it holds.
+class RecoveryParts {
+ public:
+  // `settings` and `clock` outlive it. A single pass begins without jitter, and does not wait for ever for Cassandra.
+  static Result<std::unique_ptr<RecoveryParts>> make(const Settings& settings, os::Clock& clock, bool single_pass);
+  ~RecoveryParts();
+  RecoveryParts(const RecoveryParts&) = delete;
+  RecoveryParts& operator=(const RecoveryParts&) = delete;
+
+  [[nodiscard]] flow::Recovery& recovery() noexcept { return *recovery_; }
+  [[nodiscard]] std::string collector_error() const { return collector_->status().last_error; }
+  // Nothing where no Cassandra is configured.
+  [[nodiscard]] std::optional<CassandraStatus> cassandra_status() const;
+  // For a look without a pass: drives the search for what is parked, once; whether it has ended.
+  void tend();
+  [[nodiscard]] bool has_scanned() const;
+  // Whether a single pass ended without having seen what is parked.
+  [[nodiscard]] bool missed_cassandra() const;
+
+ private:
+  RecoveryParts(const Settings& settings, os::Clock& clock);
+  Result<void> add_cassandra(flow::RecoveryOptions& options, bool single_pass);
+
+  const Settings& settings_;
+  os::Clock& clock_;
+  LazyQuarantine quarantine_;
+  std::unique_ptr<flow::Writers> writers_;
+  std::unique_ptr<sinks::CollectorSink> collector_;
+  std::unique_ptr<flow::GuardedSink> guarded_collector_;
+  std::unique_ptr<telemetry::CassandraTier> cassandra_;
+  std::unique_ptr<flow::GuardedSink> parking_;
+  std::unique_ptr<flow::GuardedSink> collector_for_parked_;
+  std::unique_ptr<flow::Router> router_;
+  std::unique_ptr<flow::Recovery> recovery_;
+};
+
+}  // namespace arca::cli

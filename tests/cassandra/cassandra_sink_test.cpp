@@ -1,0 +1,404 @@
+// The laws of parking, each by its name.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+#include "parking_fixture.hpp"
+#include "requests.hpp"
+#include "support/wait.hpp"
+
+namespace {
+
+using namespace arca;
+using namespace std::chrono_literals;
+using cassandra::Outcome;
+using cassandra::Refusal;
+using fakes::StoreCall;
+using fakes::StoreFailure;
+using model::Verdict;
+using tests::Parking;
+using Hold = fakes::FakeParkingStore::Hold;
+
+TEST(CassandraSink, a_chunk_is_parked_once_the_store_acknowledged_it) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.submit(1);
+  EXPECT_TRUE(parking.acks.all().empty());
+  parking.store.deliver();
+  ASSERT_EQ(parking.acks.all().size(), 1U);
+  EXPECT_EQ(parking.acks.all()[0].verdict, Verdict::parked);
+  EXPECT_EQ(parking.acks.all()[0].tier, model::Tier::cassandra);
+  EXPECT_EQ(parking.sink->account().parked[0], 10U);
+}
+
+TEST(CassandraSink, the_directory_row_is_acknowledged_before_the_first_chunk_is_sent) {
+  Parking parking;
+  parking.store.hold(StoreCall::open_segment, Hold::answer);
+  parking.submit(1);
+  parking.submit(2);
+  EXPECT_EQ(parking.store.count(StoreCall::put_chunk), 0U);
+  parking.store.deliver_all();
+  EXPECT_EQ(parking.store.count(StoreCall::put_chunk), 2U);
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 2U);
+  EXPECT_EQ(parking.store.violation_count(), 0);
+}
+
+TEST(CassandraSink, ids_and_bytes_are_unchanged) {
+  Parking parking;
+  const model::Chunk chunk = tests::chunk_of(tests::trace_request(), 5);
+  parking.sink->submit(chunk, parking.acks.taker());
+  const auto segments = parking.store.segments();
+  ASSERT_EQ(segments.size(), 1U);
+  const auto chunks = parking.store.chunks(segments[0].head.name.id);
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_EQ(chunks[0].id, chunk.id);
+  EXPECT_EQ(cassandra::unpack(chunks[0])->payload.flatten(), chunk.payload.flatten());
+}
+
+TEST(CassandraSink, every_repetition_is_the_same_statement_with_the_same_timestamp) {
+  Parking parking;
+  parking.store.fail_next(StoreCall::put_chunk, 5, {.outcome = Outcome::unknown, .applied = true});
+  parking.submit(1);
+  parking.clock.jump_wall(1h);
+  parking.pass(8s);
+  const auto puts = parking.store.calls(StoreCall::put_chunk);
+  ASSERT_EQ(puts.size(), 6U);
+  for (const auto& put : puts) {
+    EXPECT_EQ(put.timestamp_us, puts[0].timestamp_us);
+    EXPECT_EQ(put.position, puts[0].position);
+    EXPECT_EQ(put.segment, puts[0].segment);
+  }
+  EXPECT_EQ(parking.store.violation_count(), 0);
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 1U);
+}
+
+TEST(CassandraSink, an_acknowledgement_that_comes_too_late_does_not_count) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.submit(1);
+  parking.freeze(cassandra::segment_lifetime);
+  parking.store.hold(Hold::none);
+  parking.store.deliver();
+  parking.sink->tend(parking.clock.steady_now());
+  ASSERT_EQ(parking.acks.count(Verdict::parked), 1U);
+  EXPECT_EQ(parking.sink->account().parked_anew_count, 1U);
+  const auto puts = parking.store.calls(StoreCall::put_chunk);
+  ASSERT_EQ(puts.size(), 2U);
+  EXPECT_NE(puts[0].segment, puts[1].segment);
+  EXPECT_EQ(puts[0].chunk_id, puts[1].chunk_id);
+  EXPECT_EQ(parking.sink->account().parked[0], 10U);  // counted once
+}
+
+TEST(CassandraSink, sleep_of_the_machine_counts_as_age) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.submit(1);
+  parking.clock.suspend(10min);
+  parking.store.deliver();
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 0U);
+  EXPECT_EQ(parking.sink->account().parked_anew_count, 1U);
+}
+
+TEST(CassandraSink, a_process_that_is_frozen_again_and_again_gives_up_as_unknown) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.submit(1);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(parking.acks.all().empty());
+    parking.freeze(1min);
+    parking.store.deliver();
+  }
+  EXPECT_EQ(parking.acks.count(Verdict::unknown), 1U);
+}
+
+TEST(CassandraSink, what_was_surely_not_written_goes_to_the_next_tier_soon) {
+  Parking parking;
+  parking.store.fail_always(StoreCall::put_chunk, {.outcome = Outcome::not_taken, .message = "unavailable"});
+  parking.submit(1);
+  parking.pass(parking.options.retry_time + 1s);
+  ASSERT_EQ(parking.acks.count(Verdict::retry), 1U);
+  EXPECT_NE(parking.acks.all()[0].reason.find("unavailable"), std::string::npos);
+  EXPECT_GT(parking.store.count(StoreCall::put_chunk), 2U);
+}
+
+TEST(CassandraSink, what_is_of_unknown_outcome_is_tried_until_its_segment_is_too_old_and_then_unknown) {
+  Parking parking;
+  parking.store.fail_always(StoreCall::put_chunk, {.outcome = Outcome::unknown});
+  parking.submit(1);
+  parking.pass(20s);
+  EXPECT_TRUE(parking.acks.all().empty());
+  parking.pass(12s);
+  EXPECT_EQ(parking.acks.count(Verdict::unknown), 1U);
+  for (const auto& put : parking.store.calls(StoreCall::put_chunk))
+    EXPECT_EQ(put.segment, parking.store.calls(StoreCall::put_chunk)[0].segment);
+}
+
+TEST(CassandraSink, a_refusal_says_what_to_do_and_when_to_ask_again) {
+  Parking parking;
+  parking.store.fail_next(StoreCall::open_segment, 1,
+                          {.outcome = Outcome::refused, .refusal = Refusal::schema, .message = "unconfigured table"});
+  parking.submit(1);
+  ASSERT_EQ(parking.acks.count(Verdict::retry), 1U);
+  EXPECT_NE(parking.acks.all()[0].reason.find("unconfigured table"), std::string::npos);
+  EXPECT_NE(parking.acks.all()[0].reason.find("arca schema apply"), std::string::npos);
+  EXPECT_GE(parking.acks.all()[0].retry_after.value_or(0s), 1s);
+  parking.store.fail_next(StoreCall::put_chunk, 1, {.outcome = Outcome::refused, .refusal = Refusal::authentication});
+  parking.submit(2);
+  EXPECT_EQ(parking.acks.count(Verdict::retry), 2U);
+  parking.submit(3);
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 1U);
+}
+
+TEST(CassandraSink, a_cluster_that_is_away_costs_a_chunk_little_time) {
+  Parking parking;
+  parking.store.fail_always({.outcome = Outcome::not_sent, .message = "not connected"});
+  parking.submit(1);
+  parking.pass(1s);
+  EXPECT_EQ(parking.acks.count(Verdict::retry), 1U);
+}
+
+TEST(CassandraSink, a_chunk_too_large_for_a_row_goes_to_the_next_tier) {
+  Parking parking;
+  model::Chunk chunk = fakes::make_chunk(1);
+  std::vector<std::byte> noise(cassandra::stored_bytes_max + 1000);
+  for (std::byte& byte : noise) byte = static_cast<std::byte>(parking.random.next());
+  chunk.payload = model::Payload::own(std::move(noise));
+  parking.sink->submit(chunk, parking.acks.taker());
+  ASSERT_EQ(parking.acks.count(Verdict::retry), 1U);
+  EXPECT_TRUE(parking.store.calls().empty());
+}
+
+TEST(CassandraSink, no_more_chunks_than_allowed_are_under_way) {
+  cassandra::CassandraSinkOptions options;
+  options.in_flight_max = 2;
+  Parking parking(options);
+  parking.store.hold(StoreCall::put_chunk, Hold::request);
+  const auto ready = [&] { return parking.sink->readiness(model::Signal::traces, parking.clock.steady_now()).ready; };
+  parking.submit(1);
+  EXPECT_TRUE(ready());
+  parking.submit(2);
+  EXPECT_FALSE(ready());
+  parking.store.deliver();
+  EXPECT_TRUE(ready());
+  parking.store.set_window(false);
+  EXPECT_FALSE(ready());
+}
+
+// --- segments ------------------------------------------------------------------------------------
+
+TEST(CassandraSink, a_segment_is_sealed_with_what_is_in_it) {
+  Parking parking;
+  const model::Chunk chunk = tests::chunk_of(tests::trace_request(), 1);
+  parking.sink->submit(chunk, parking.acks.taker());
+  parking.submit(2, model::Signal::logs);
+  parking.pass(5s);
+  const auto segments = parking.store.segments();
+  ASSERT_EQ(segments.size(), 1U);
+  ASSERT_TRUE(segments[0].sealed_at);
+  EXPECT_EQ(segments[0].head.writer, tests::this_writer);
+  EXPECT_EQ(segments[0].head.name.shard, cassandra::shard_of(tests::this_writer));
+  const auto& summary = segments[0].summary;
+  EXPECT_EQ(summary.chunk_count, 2);
+  EXPECT_EQ(summary.item_count[0], 12U);
+  EXPECT_EQ(summary.item_count[2], 10U);
+  EXPECT_EQ(summary.raw_bytes, chunk.payload.size() + 100);
+  EXPECT_EQ(summary.services, (std::vector<std::string>{"service-0", "service-1"}));
+  EXPECT_EQ(summary.time_max, base::WallTime(std::chrono::nanoseconds(tests::first_start + 2'003'000)));
+}
+
+TEST(CassandraSink, a_segment_is_not_sealed_while_a_chunk_is_on_its_way_into_it) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::request);
+  parking.submit(1);
+  parking.pass(29s);
+  EXPECT_EQ(parking.store.count(StoreCall::seal_segment), 0U);
+  parking.store.deliver();
+  parking.pass(3s);
+  EXPECT_EQ(parking.store.count(StoreCall::seal_segment), 1U);
+}
+
+TEST(CassandraSink, segments_rotate_by_size_and_by_age) {
+  cassandra::CassandraSinkOptions options;
+  options.stripe_count = 1;
+  options.segment_bytes = 2 * cassandra::pack(fakes::make_chunk(1))->payload->size();
+  Parking parking(options);
+  parking.submit(1);
+  parking.submit(2);
+  parking.submit(3);
+  parking.pass(1s);
+  EXPECT_EQ(parking.store.count(StoreCall::open_segment), 2U);
+
+  options.segment_bytes = cassandra::segment_bytes_max;
+  Parking aging(options);
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    aging.submit(i);
+    aging.pass(1s);
+  }
+  EXPECT_EQ(aging.store.count(StoreCall::open_segment), 3U);
+  EXPECT_EQ(aging.acks.count(Verdict::parked), 60U);
+}
+
+TEST(CassandraSink, sealing_is_tried_until_it_succeeds_or_helps_nobody) {
+  Parking parking;
+  parking.store.fail_next(StoreCall::seal_segment, 3, {.outcome = Outcome::unknown});
+  parking.submit(1);
+  parking.pass(10s);
+  EXPECT_EQ(parking.store.count(StoreCall::seal_segment), 4U);
+  EXPECT_EQ(parking.sink->account().open_segment_count, 0U);
+  parking.store.fail_always(StoreCall::seal_segment, {.outcome = Outcome::unknown});
+  parking.submit(2);
+  parking.pass(60s);
+  EXPECT_EQ(parking.sink->account().open_segment_count, 0U);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 2U);
+}
+
+TEST(CassandraSink, seal_all_leaves_nothing_for_recovery_to_wait_for) {
+  Parking parking;
+  parking.submit(1);
+  EXPECT_TRUE(parking.sink->seal_all(parking.clock.steady_now() + 1s));
+  for (const auto& segment : parking.store.segments()) EXPECT_TRUE(segment.sealed_at);
+  parking.store.hold(StoreCall::seal_segment, Hold::request);
+  parking.submit(2);
+  std::jthread time([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      parking.clock.advance(10ms);
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  EXPECT_FALSE(parking.sink->seal_all(parking.clock.steady_now() + 1s));
+}
+
+TEST(CassandraSink, later_segments_bear_later_times_whatever_the_wall_clock_does) {
+  Parking parking;
+  parking.submit(1);
+  parking.pass(5s);
+  parking.clock.jump_wall(-1h);
+  parking.submit(2);
+  const auto opened = parking.store.calls(StoreCall::open_segment);
+  ASSERT_EQ(opened.size(), 2U);
+  const auto segments = parking.store.segments();
+  const bool first_is_first = segments[0].head.name == opened[0].segment;
+  EXPECT_LT(segments[first_is_first ? 0 : 1].head.opened_at, segments[first_is_first ? 1 : 0].head.opened_at);
+}
+
+// --- what becomes of it --------------------------------------------------------------------------
+
+TEST(CassandraSink, what_was_replayed_moves_from_parked_to_delivered_and_quarantined) {
+  Parking parking;
+  parking.submit(1);
+  parking.submit(2);
+  parking.pass(4s);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 1U);
+  EXPECT_TRUE(parking.sink->account().oldest);
+  parking.store.mark_replayed(parking.store.segments()[0].head.name,
+                              {.position = 2, .done_at = parking.clock.wall_now(), .quarantined_items = {3, 0, 0}},
+                              [](const cassandra::StoreStatus&) {});
+  parking.pass(3s);
+  const auto account = parking.sink->account();
+  EXPECT_EQ(account.parked[0], 20U);
+  EXPECT_EQ(account.delivered[0], 17U);
+  EXPECT_EQ(account.quarantined[0], 3U);
+  EXPECT_EQ(account.waiting_segment_count, 0U);
+  EXPECT_FALSE(account.oldest);
+}
+
+TEST(CassandraSink, metrics_are_held_until_their_segment_is_replayed) {
+  Parking parking;
+  parking.submit(1);
+  EXPECT_FALSE(parking.sink->holds_metrics());
+  parking.submit(2, model::Signal::metrics);
+  EXPECT_TRUE(parking.sink->holds_metrics());
+  parking.pass(5s);
+  EXPECT_TRUE(parking.sink->holds_metrics());
+  for (const auto& segment : parking.store.segments())
+    parking.store.mark_replayed(segment.head.name,
+                                {.position = 1, .done_at = parking.clock.wall_now(), .quarantined_items = {}},
+                                [](const cassandra::StoreStatus&) {});
+  parking.pass(3s);
+  EXPECT_FALSE(parking.sink->holds_metrics());
+}
+
+TEST(CassandraSink, metrics_keep_to_one_stripe) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::request);
+  for (std::uint64_t i = 1; i <= 6; ++i) parking.submit(i, model::Signal::metrics);
+  std::set<cassandra::SegmentName> segments;
+  for (const auto& put : parking.store.calls(StoreCall::put_chunk)) segments.insert(put.segment);
+  EXPECT_EQ(segments.size(), 1U);
+  for (std::uint64_t i = 7; i <= 20; ++i) parking.submit(i);
+  for (const auto& put : parking.store.calls(StoreCall::put_chunk)) segments.insert(put.segment);
+  EXPECT_EQ(segments.size(), 2U);
+}
+
+TEST(CassandraSink, a_segment_that_left_the_directory_is_counted_and_no_longer_asked_about) {
+  Parking parking;
+  parking.submit(1);
+  parking.pass(5s);
+  parking.clock.advance(std::chrono::hours(24 * 20));
+  parking.pass(3s);
+  EXPECT_EQ(parking.sink->account().missing_segment_count, 1U);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 0U);
+}
+
+TEST(CassandraSink, an_archive_is_not_waited_for) {
+  cassandra::CassandraSinkOptions options;
+  options.purpose = cassandra::Purpose::archive;
+  Parking parking(options);
+  parking.submit(1, model::Signal::metrics);
+  parking.pass(5s);
+  EXPECT_FALSE(parking.sink->holds_metrics());
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 0U);
+  EXPECT_EQ(parking.store.segments()[0].head.purpose, cassandra::Purpose::archive);
+  EXPECT_EQ(parking.store.count(StoreCall::read_segment), 0U);
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+TEST(CassandraSink, cancel_answers_everything_as_unknown_and_the_sink_stays_usable) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::request);
+  parking.submit(1);
+  parking.sink->cancel_all();
+  EXPECT_EQ(parking.acks.count(Verdict::unknown), 1U);
+  parking.store.deliver();  // late: it is not counted, whoever cancelled parks it again
+  EXPECT_EQ(parking.acks.all().size(), 1U);
+  EXPECT_EQ(parking.sink->account().parked[0], 0U);
+  parking.store.hold(Hold::none);
+  parking.submit(2);
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 1U);
+  parking.pass(5s);
+  EXPECT_EQ(parking.sink->account().open_segment_count, 0U);
+}
+
+TEST(CassandraSink, answers_may_come_after_its_end) {
+  Parking parking;
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.store.hold(StoreCall::open_segment, Hold::none);
+  parking.submit(1);
+  parking.sink.reset();
+  EXPECT_EQ(parking.acks.count(Verdict::unknown), 1U);
+  parking.store.deliver_all();
+  EXPECT_EQ(parking.acks.all().size(), 1U);
+}
+
+TEST(CassandraSink, it_serves_many_threads_at_once) {
+  Parking parking;
+  {
+    std::vector<std::jthread> threads;
+    for (std::uint64_t thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&parking, thread] {
+        for (std::uint64_t i = 1; i <= 200; ++i) parking.submit(thread * 1000 + i);
+      });
+    }
+    for (int i = 0; i < 100; ++i) {
+      parking.sink->tend(parking.clock.steady_now());
+      parking.clock.advance(10ms);
+      (void)parking.sink->account();
+    }
+  }
+  EXPECT_EQ(parking.acks.count(Verdict::parked), 800U);
+  EXPECT_EQ(parking.store.violation_count(), 0);
+}
+
+}  // namespace

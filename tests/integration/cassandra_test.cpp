@@ -1,0 +1,212 @@
+// The tier behind the front door, with a real Cassandra node and the real Collector: what the Collector cannot take is
+// parked, can be read meanwhile by an independent client, comes back, and the law holds all the time.
+#include "support/cassandra.hpp"
+
+#include "arca/cassandra_exporter.hpp"
+#include "integration/telemetry_fixture.hpp"
+#include "opentelemetry/logs/logger.h"
+#include "opentelemetry/metrics/meter.h"
+#include "opentelemetry/sdk/trace/simple_processor.h"
+#include "opentelemetry/sdk/trace/tracer_provider.h"
+
+namespace arca::integration {
+namespace {
+
+constexpr seconds patience{120};  // the machine is busy with others
+
+class CassandraTier : public TelemetryFixture {
+ protected:
+  void SetUp() override {
+    const auto node = support::Cassandra::shared_node();
+    ASSERT_TRUE(node.has_value()) << node.error().message();
+    node_ = *node;
+    const auto keyspace = node_->make_keyspace(1);
+    ASSERT_TRUE(keyspace.has_value()) << keyspace.error().message();
+    keyspace_ = *keyspace;
+    start_collector();
+  }
+  void add_cassandra(Config& config) const {
+    std::string points;
+    for (const std::string& point : node_->contact_points()) points += (points.empty() ? "" : ",") + point;
+    config.cassandra.contact_points = points + ":" + std::to_string(node_->port());
+    config.cassandra.keyspace = keyspace_;
+    config.cassandra.replication_factor = "1";
+    config.cassandra.scan_interval = milliseconds(200);
+  }
+  Config with_cassandra() const {
+    Config made = config(grpc);
+    made.otlp.timeout = milliseconds(500);
+    add_cassandra(made);
+    return made;
+  }
+  bool wait_for_status(const std::function<bool(const Status&)>& condition) const {
+    return support::wait_until([&] { return condition(telemetry_->status()); }, patience);
+  }
+  void await_ready() const {
+    ASSERT_TRUE(wait_for_status([](const Status& status) { return status.cassandra.ready; }))
+        << to_json(telemetry_->status());
+  }
+  Json rows(const std::string& columns, const std::string& table) const {
+    auto found = node_->cql("SELECT " + columns + " FROM " + keyspace_ + "." + table);
+    EXPECT_TRUE(found.has_value()) << found.error().message();
+    return found ? *found : Json::array();
+  }
+  std::set<std::string> span_ids_in_cassandra() const {
+    std::set<std::string> ids;
+    for (const Json& row : rows("span_id", "traces_overflow")) ids.insert(row.at("span_id").get<std::string>());
+    return ids;
+  }
+  void record_logs(int count) {
+    const auto logger = telemetry_->logger_provider()->GetLogger("scope", "", "1", "");
+    for (int i = 0; i < count; ++i) logger->Info("parked");
+    log_count_ += static_cast<std::size_t>(count);
+  }
+
+  support::Cassandra* node_ = nullptr;
+  std::string keyspace_;
+  std::size_t log_count_ = 0;
+};
+
+TEST_F(CassandraTier, WhatTheCollectorCannotTakeIsParkedCanBeReadAndComesBack) {
+  Config made = with_cassandra();
+  made.metric_interval = milliseconds(300);
+  start(made);
+  const auto counter = telemetry_->meter_provider()->GetMeter("scope")->CreateUInt64Counter("parked");
+  await_ready();
+  record_spans(500);
+  expect_delivered();
+  ASSERT_TRUE(collector_->kill().has_value());
+  record_spans(3000);
+  record_logs(200);
+  counter->Add(7);
+  ASSERT_TRUE(wait_for_status([](const Status& status) {
+    return status.traces.parked >= 3000 && status.logs.parked >= 200 && status.metrics.parked >= 1 &&
+           status.cassandra.rows_pending == 0;
+  })) << to_json(telemetry_->status());
+  expect_law();
+  EXPECT_GT(telemetry_->status().cassandra.parked_bytes, 0U);
+  const auto seen = span_ids_in_cassandra();
+  std::size_t missing = 0;
+  for (const auto& id : accepted_) missing += 1 - seen.count(id);
+  EXPECT_LE(missing, 500U) << "what the Collector had taken before is not there, all else is";
+  EXPECT_GE(seen.size(), 3000U);
+
+  ASSERT_TRUE(collector_->restart().has_value());
+  ASSERT_TRUE(wait_for_status([](const Status& status) {
+    return status.traces.parked + status.logs.parked + status.metrics.parked == 0;
+  })) << to_json(telemetry_->status());
+  expect_delivered(patience);
+  expect_all_spans_written();
+  expect_duplicates_only_as_whole_chunks();
+  EXPECT_EQ(telemetry_->status().traces.delivered, accepted_.size());
+}
+
+TEST_F(CassandraTier, AnApplicationStartsWorksAndStopsInTimeWhileNoNodeAnswers) {
+  Config made = with_cassandra();
+  made.cassandra.contact_points = "127.0.0.1:1";
+  const auto begin = std::chrono::steady_clock::now();
+  start(made);
+  record_spans(1000);
+  expect_delivered();
+  ASSERT_TRUE(collector_->kill().has_value());
+  record_spans(1000);
+  const Status status = telemetry_->status();
+  EXPECT_TRUE(status.holds()) << to_json(status);
+  EXPECT_FALSE(status.cassandra.connected);
+  telemetry_->shutdown(seconds(3));
+  telemetry_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(75));
+  ASSERT_TRUE(collector_->restart().has_value());
+  start(config(grpc));  // what is left on disk is sent by the next start
+  EXPECT_TRUE(support::wait_until(
+      [&] {
+        output_->refresh();
+        return output_->span_ids().size() >= accepted_.size();
+      },
+      patience));
+  expect_all_spans_written();
+}
+
+TEST_F(CassandraTier, WhatWasParkedByAProcessThatIsGoneIsDeliveredByTheNext) {
+  ASSERT_TRUE(collector_->kill().has_value());
+  start(with_cassandra());
+  await_ready();
+  record_spans(2000);
+  ASSERT_TRUE(wait_for_status([](const Status& status) { return status.traces.parked >= 2000; }))
+      << to_json(telemetry_->status());
+  telemetry_->shutdown(seconds(2));
+  telemetry_.reset();
+  ASSERT_TRUE(collector_->restart().has_value());
+  start(with_cassandra());
+  EXPECT_TRUE(support::wait_until(
+      [&] {
+        output_->refresh();
+        return output_->span_ids().size() >= accepted_.size();
+      },
+      patience));
+  expect_all_spans_written();
+  expect_duplicates_only_as_whole_chunks();
+}
+
+TEST_F(CassandraTier, AnArchiveHasWhatTheCollectorTookToo) {
+  Config made = with_cassandra();
+  made.cassandra.also_store = "all";
+  start(made);
+  await_ready();
+  record_spans(1000);
+  expect_delivered(patience);
+  ASSERT_TRUE(wait_for_status([](const Status& status) { return status.cassandra.rows_pending == 0; }));
+  EXPECT_EQ(span_ids_in_cassandra(), accepted_);
+  expect_all_spans_written();
+  expect_no_duplicates();
+}
+
+TEST_F(CassandraTier, TheExporterOfTheStockSdkPutsEverySpanIntoCassandra) {
+  Config made = config(grpc);
+  add_cassandra(made);
+  auto exporter = make_cassandra_span_exporter(made);
+  ASSERT_TRUE(exporter.has_value()) << exporter.error().message();
+  CassandraSpanExporter& seen = **exporter;
+  namespace sdk = opentelemetry::sdk::trace;
+  auto provider = std::make_shared<sdk::TracerProvider>(std::make_unique<sdk::SimpleSpanProcessor>(std::move(*exporter)));
+  const auto tracer = provider->GetTracer("stock");
+  for (int i = 0; i < 500; ++i) {
+    const auto span = tracer->StartSpan("stock");
+    accepted_.insert(hex(span->GetContext().span_id()));
+    span->End();
+  }
+  EXPECT_TRUE(seen.ForceFlush(patience)) << to_json(seen.status());
+  const Status status = seen.status();
+  EXPECT_TRUE(status.holds()) << to_json(status);
+  EXPECT_EQ(status.traces.parked, 500U);
+  EXPECT_TRUE(support::wait_until([&] { return seen.status().cassandra.rows_pending == 0; }, patience));
+  EXPECT_EQ(span_ids_in_cassandra(), accepted_);
+  EXPECT_TRUE(provider->Shutdown(seconds(10)));
+}
+
+TEST_F(CassandraTier, AnExporterWhoseClusterIsAwayKeepsWhatItAcceptedAndSaysSo) {
+  Config made = config(grpc);
+  add_cassandra(made);
+  made.cassandra.contact_points = "127.0.0.1:1";
+  auto exporter = make_cassandra_span_exporter(made);
+  ASSERT_TRUE(exporter.has_value()) << exporter.error().message();
+  std::vector<std::unique_ptr<opentelemetry::sdk::trace::Recordable>> batch;
+  for (int i = 0; i < 10; ++i) {
+    auto span = (*exporter)->MakeRecordable();
+    span->SetIdentity(opentelemetry::trace::SpanContext(true, false), opentelemetry::trace::SpanId());
+    span->SetName("kept");
+    batch.push_back(std::move(span));
+  }
+  EXPECT_EQ((*exporter)->Export({batch.data(), batch.size()}), opentelemetry::sdk::common::ExportResult::kSuccess);
+  EXPECT_FALSE((*exporter)->ForceFlush(milliseconds(200))) << "Cassandra has acknowledged nothing";
+  EXPECT_EQ((*exporter)->status().unreplicated_items, 10U);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE((*exporter)->Shutdown(seconds(2)));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
+  auto late = (*exporter)->MakeRecordable();
+  late->SetIdentity(opentelemetry::trace::SpanContext(true, false), opentelemetry::trace::SpanId());
+  EXPECT_EQ((*exporter)->Export({&late, 1}), opentelemetry::sdk::common::ExportResult::kFailure);
+}
+
+}  // namespace
+}  // namespace arca::integration
