@@ -36,6 +36,8 @@ endif()
 if(TARGET arca_cassandra_tests)
   target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra"
     ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1")
+  # What Cassandra parks is delivered by the dispatcher of flow.
+  target_link_libraries(arca_cassandra_tests PRIVATE arca_flow)
 endif()
 
 # fakes/grpc_server is the one fake that needs gRPC's own server; the product itself does not link gRPC.

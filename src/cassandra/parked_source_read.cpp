@@ -1,0 +1,317 @@
+// ParkedSource reads ahead, within its bounds, and writes down how far each segment is replayed.
+#include <algorithm>
+#include <utility>
+
+#include "cassandra/parked_source_state.hpp"
+
+namespace arca::cassandra {
+namespace {
+
+constexpr std::uint32_t page_max = 8;    // chunks of one read
+constexpr std::uint32_t reads_max = 4;   // at a time
+constexpr std::size_t slots_max = 4096;  // chunks that are known, most of them without their payload
+constexpr std::uint32_t room_made = 4;   // chunks whose payload is dropped at once
+
+}  // namespace
+
+// --- room ----------------------------------------------------------------------------------------
+
+// How many chunks may be read now.
+std::uint32_t ParkedSource::State::room() {
+  const std::uint64_t chunks = held_.chunks + reserved_.chunks;
+  const std::uint64_t bytes = held_.bytes + reserved_.bytes;
+  if (chunks == 0) return 1;  // however large it is, it must pass
+  if (chunks >= options_.read_ahead_chunks || bytes + chunk_estimate_ > options_.read_ahead_bytes) return 0;
+  const std::uint64_t fitting = (options_.read_ahead_bytes - bytes) / chunk_estimate_;
+  return static_cast<std::uint32_t>(std::min({std::uint64_t{page_max}, options_.read_ahead_chunks - chunks, fitting}));
+}
+
+// Nobody takes what is there: its endpoint is away, or it waits for its turn. What can go must not wait for it, so the
+// newest lose their payload; it is read again when they can be given.
+void ParkedSource::State::make_room() {
+  std::uint32_t dropped = 0;
+  for (auto segment = active_.rbegin(); segment != active_.rend() && dropped < room_made; ++segment) {
+    auto& slots = segment->second->slots;
+    for (auto slot = slots.rbegin(); slot != slots.rend() && dropped < room_made; ++slot) {
+      if (slot->second.state != ParkedSlot::State::ready || !slot->second.has_payload()) continue;
+      drop_payload(slot->second);
+      ++dropped;
+    }
+  }
+}
+
+void ParkedSource::State::drop_payload(ParkedSlot& slot) {
+  if (!slot.has_payload()) return;
+  --held_.chunks;
+  held_.bytes -= slot.bytes();
+  slot.stored.payload.reset();
+}
+
+void ParkedSource::State::forget_slots(ParkedSegment& segment) {
+  for (auto& [position, slot] : segment.slots) drop_payload(slot);
+  slot_count_ -= segment.slots.size();
+  segment.slots.clear();
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void ParkedSource::State::read_ahead(base::SteadyTime now) {
+  while (!is_closing_ && reading_count_ < reads_max && read_next(now)) {
+  }
+}
+
+// Starts one read, of the oldest that wants it; false if there is none, or no room.
+bool ParkedSource::State::read_next(base::SteadyTime now) {
+  if (room() == 0 && is_starving_) make_room();
+  const std::uint32_t limit = room();
+  if (limit == 0) return false;
+  if (load_) {
+    const Claimed wanted = *std::exchange(load_, std::nullopt);
+    ParkedSegment* const segment = find(wanted.handle);
+    const auto slot = segment == nullptr ? decltype(segment->slots.end()){} : segment->slots.find(wanted.position);
+    if (segment != nullptr && slot != segment->slots.end() && !segment->is_reading && now >= segment->again_at) {
+      std::uint32_t count = 0;
+      for (auto next = slot; next != segment->slots.end() && count < limit; ++next, ++count) {
+        if (next->second.has_payload()) break;
+      }
+      read(*segment, wanted.position, std::max(1U, count), false);
+      return true;
+    }
+  }
+  ParkedSegment* next = nullptr;
+  for (const auto& [order, segment] : active_) {
+    if (segment->phase != Phase::replaying || segment->is_reading || segment->is_at_end || segment->is_rescued)
+      continue;
+    if (now < segment->again_at || !is_valid(shards_[static_cast<std::size_t>(segment->shard())])) continue;
+    next = segment;
+    break;
+  }
+  Shard* opened = nullptr;
+  for (Shard& shard : shards_) {
+    if (shard.waiting.empty() || !is_valid(shard)) continue;
+    if (now < shard.waiting.begin()->second->again_at) continue;
+    if (next != nullptr && next->order() < shard.waiting.begin()->first) continue;
+    if (opened == nullptr || shard.waiting.begin()->first < opened->waiting.begin()->first) opened = &shard;
+  }
+  if (slot_count_ >= slots_max) {
+    // What is known and cannot go fills the memory. The older ones come first.
+    const auto newest = active_.rbegin();
+    const bool is_older = (opened != nullptr && opened->waiting.begin()->first < newest->first) ||
+                          (next != nullptr && next->order() < newest->first);
+    if (!is_older || newest->second->is_reading || newest->second->slots.empty()) return false;
+    for (auto& [position, slot] : newest->second->slots) {
+      if (slot.state == ParkedSlot::State::ready) drop_payload(slot);
+    }
+    slot_count_ -= newest->second->slots.size();
+    newest->second->evict();
+    slot_count_ += newest->second->slots.size();
+    if (slot_count_ >= slots_max) return false;
+  }
+  if (opened != nullptr) {
+    open_segment(*opened, *opened->waiting.begin()->second);
+    return true;
+  }
+  if (next == nullptr) return false;
+  read(*next, next->cursor, limit, true);
+  return true;
+}
+
+// Somebody else may have replayed a part of it since it was listed.
+void ParkedSource::State::open_segment(Shard& shard, ParkedSegment& segment) {
+  const SegmentOrder order = segment.order();
+  active_.emplace(order, &segment);
+  shard.waiting.erase(order);
+  segment.phase = Phase::opening;
+  segment.generation = ++generation_;
+  const Handle handle = handle_of(segment);
+  auto answer = later<StoreStatus, std::optional<SegmentEntry>>(
+      [this, handle](const StoreStatus& status, std::optional<SegmentEntry> entry) {
+        --reading_count_;
+        take_opened(handle, status, std::move(entry));
+      });
+  ++reading_count_;
+  call([this, name = segment.entry.head.name, answer = std::move(answer)] { store_.read_segment(name, answer); });
+}
+
+void ParkedSource::State::take_opened(const Handle& handle, const StoreStatus& status,
+                                      std::optional<SegmentEntry> entry) {
+  ParkedSegment* const segment = find(handle);
+  if (segment == nullptr) return;
+  Shard& shard = shards_[static_cast<std::size_t>(handle.shard)];
+  if (!status.ok()) {
+    note_failure("read a segment of the directory", status);
+    active_.erase(handle.order);
+    shard.waiting.emplace(handle.order, segment);
+    segment->phase = Phase::waiting;
+    segment->again_at = clock_.steady_now() + backoff(++segment->failure_count);
+    return;
+  }
+  if (!entry || entry->replayed_at) {
+    active_.erase(handle.order);
+    segment->phase = Phase::replayed;
+    if (entry) {
+      entry->summary.services.clear();
+      segment->entry = std::move(*entry);
+    }
+    if (!entry || !rows_are_missing(*segment)) drop(shard, handle.order);
+    return;
+  }
+  entry->summary.services.clear();
+  segment->entry = std::move(*entry);
+  segment->begin(handle.generation);
+  const base::SteadyTime now = clock_.steady_now();
+  if (!segment->entry.sealed_at && !segment->unsealed_since) segment->unsealed_since = now;
+  segment->start_pass(segment->is_whole(now, wait_));
+  segment->pass_begun_at = now;
+}
+
+void ParkedSource::State::read(ParkedSegment& segment, std::int32_t from, std::uint32_t limit, bool is_pass) {
+  const Handle handle = handle_of(segment);
+  const Budget part{limit, limit * chunk_estimate_};
+  auto answer = later<StoreStatus, std::vector<StoredChunk>>(
+      [this, handle, from, is_pass, part](const StoreStatus& status, std::vector<StoredChunk> chunks) {
+        --reading_count_;
+        reserved_.chunks -= part.chunks;
+        reserved_.bytes -= part.bytes;
+        take_chunks(handle, status, std::move(chunks), from, is_pass);
+      });
+  segment.is_reading = true;
+  ++reading_count_;
+  reserved_.chunks += part.chunks;
+  reserved_.bytes += part.bytes;
+  call([this, id = segment.entry.head.name.id, from, limit, answer = std::move(answer)] {
+    store_.read_chunks(id, from, limit, answer);
+  });
+}
+
+void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& status, std::vector<StoredChunk> chunks,
+                                      std::int32_t from, bool is_pass) {
+  ParkedSegment* const segment = find(handle);
+  if (segment == nullptr) return;
+  segment->is_reading = false;
+  if (!status.ok()) {
+    note_failure("read the chunks of a segment", status);
+    segment->again_at = clock_.steady_now() + backoff(++segment->failure_count);
+    return;
+  }
+  segment->failure_count = 0;
+  if (!is_pass) {  // what was read before and dropped
+    const auto first = segment->slots.find(from);
+    const bool is_gone = chunks.empty() || chunks.front().position != from;
+    if (is_gone && first != segment->slots.end() && first->second.state == ParkedSlot::State::ready) {
+      report_once(Error(ErrorCode::not_found, "chunk " + model::to_string(first->second.stored.id) +
+                                                  " has gone from Cassandra before it was delivered"));
+      settle_slot(*segment, from, 0);
+    }
+  }
+  for (StoredChunk& chunk : chunks) {
+    if (is_pass) segment->cursor = std::max(segment->cursor, chunk.position + 1);
+    if (is_pass || segment->slots.contains(chunk.position)) take_chunk(*segment, std::move(chunk));
+  }
+  if (is_pass) {
+    const bool is_known_end = segment->entry.sealed_at && segment->cursor >= segment->entry.summary.chunk_count;
+    if (chunks.empty() || is_known_end) segment->is_at_end = true;
+    segment->advance();
+  }
+  wake_ = true;
+}
+
+void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) {
+  const std::int32_t position = chunk.position;
+  if (position < segment.position || segment.settled.contains(position)) return;
+  const auto [place, is_new] = segment.slots.try_emplace(position);
+  ParkedSlot& slot = place->second;
+  if (is_new) {
+    ++slot_count_;
+    shards_[static_cast<std::size_t>(segment.shard())].held.moved_at = clock_.steady_now();
+  }
+  if (slot.has_payload()) return;
+  if (!is_new && slot.state != ParkedSlot::State::ready) return;
+  slot.stored = std::move(chunk);
+  // A row without a payload is damaged; unpacking tells.
+  if (slot.stored.payload == nullptr) slot.stored.payload = std::make_shared<const std::vector<std::byte>>();
+  ++status_.chunks_read;
+  is_starving_ = false;  // the dispatcher is asked first whether it takes this one
+  ++held_.chunks;
+  held_.bytes += slot.bytes();
+  chunk_estimate_ = std::max(slot.bytes(), chunk_estimate_ - chunk_estimate_ / 64);
+  // It was delivered from another segment, where its writer could not know that it lay.
+  if (is_new && recent_.contains(slot.stored.id)) settle_slot(segment, position, 0);
+}
+
+// --- passes and progress -------------------------------------------------------------------------
+
+base::SteadyTime ParkedSource::State::tend_segments(base::SteadyTime now) {
+  base::SteadyTime next = base::never;
+  for (const auto& [order, segment] : active_) {
+    if (segment->again_at > now) next = std::min(next, segment->again_at);
+    if (segment->phase != Phase::replaying || !is_valid(shards_[static_cast<std::size_t>(segment->shard())])) continue;
+    if (segment->is_at_end && !segment->is_last_pass && !segment->is_reading) {
+      const bool is_whole = segment->is_whole(now, wait_);
+      // While it is not, each look at the directory is followed by one at its gaps.
+      const base::SteadyTime look_at = segment->pass_begun_at + options_.scan_interval;
+      if (is_whole || now >= look_at) {
+        segment->start_pass(is_whole);
+        segment->pass_begun_at = now;
+      } else {
+        next = std::min({next, look_at, segment->unsealed_since.value_or(now) + wait_});
+      }
+    }
+    next = std::min(next, write_progress(*segment, now));
+  }
+  for (const Shard& shard : shards_) {
+    if (!shard.waiting.empty() && shard.waiting.begin()->second->again_at > now)
+      next = std::min(next, shard.waiting.begin()->second->again_at);
+  }
+  return next;
+}
+
+base::SteadyTime ParkedSource::State::write_progress(ParkedSegment& segment, base::SteadyTime now) {
+  if (segment.is_marking || segment.is_rescued) return base::never;
+  const bool is_done = segment.is_finished();
+  if (!is_done && segment.position == segment.written_position) return base::never;
+  if (segment.again_at > now) return segment.again_at;
+  const bool is_at_once = is_done || is_closing_ || segment.marked_at == base::SteadyTime::min();
+  if (!is_at_once && now < segment.marked_at + options_.progress_interval) {
+    return segment.marked_at + options_.progress_interval;
+  }
+  ParkingStore::Progress progress;
+  progress.position = segment.position;
+  progress.quarantined_items = segment.quarantined_items;
+  if (is_done) progress.done_at = clock_.wall_now();
+  const Handle handle = handle_of(segment);
+  auto answer = later<StoreStatus>([this, handle, position = segment.position, is_done](const StoreStatus& status) {
+    take_marked(handle, status, position, is_done);
+  });
+  segment.is_marking = true;
+  segment.marked_at = now;
+  call([this, name = segment.entry.head.name, progress, answer = std::move(answer)] {
+    store_.mark_replayed(name, progress, answer);
+  });
+  return base::never;
+}
+
+void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& status, std::int32_t position,
+                                      bool is_done) {
+  ParkedSegment* const segment = find(handle);
+  if (segment == nullptr) return;
+  segment->is_marking = false;
+  if (!status.ok()) {
+    note_failure("write progress", status);
+    segment->again_at = clock_.steady_now() + backoff(++segment->failure_count);
+    return;
+  }
+  segment->failure_count = 0;
+  segment->written_position = position;
+  if (!is_done) return;
+  ++status_.segments_done;
+  active_.erase(handle.order);
+  segment->phase = Phase::replayed;
+  segment->entry.replayed_at = clock_.wall_now();
+  segment->entry.replay_position = position;
+  segment->settled.clear();
+  wake_ = true;
+  if (!rows_are_missing(*segment)) drop(shards_[static_cast<std::size_t>(handle.shard)], handle.order);
+}
+
+}  // namespace arca::cassandra
