@@ -32,10 +32,16 @@ if(TARGET arca_telemetry_tests)
   target_compile_definitions(arca_telemetry_tests PRIVATE ARCA_SOURCE_DIRECTORY="${CMAKE_SOURCE_DIR}")
 endif()
 
-# The tests of the tier meet a real node, and the driver beside this build.
+# The tests of the tier meet a real node through the driver beside this build, and a driver that answers on command.
 if(TARGET arca_cassandra_tests)
+  add_library(arca_fake_cql MODULE EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/cassandra/fake_driver/fake_driver.cpp)
+  target_include_directories(arca_fake_cql PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
+  target_link_libraries(arca_fake_cql PRIVATE arca_warnings arca_sanitizers)
+  target_include_directories(arca_cassandra_tests PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
   target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra"
-    ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1")
+    ARCA_BINARY_DIRECTORY="${CMAKE_BINARY_DIR}"
+    ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1" ARCA_FAKE_CQL_LIBRARY="$<TARGET_FILE:arca_fake_cql>")
+  add_dependencies(arca_cassandra_tests arca_fake_cql)
   # What Cassandra parks is delivered by the dispatcher of flow.
   target_link_libraries(arca_cassandra_tests PRIVATE arca_flow)
 endif()

@@ -57,7 +57,9 @@ pub fn of_execution(error: &ExecutionError) -> Failure {
         ExecutionError::BadQuery(BadQuery::SerializationError(_)) | ExecutionError::BadQuery(_) => {
             Failure::of(Status::Usage, error)
         }
-        ExecutionError::EmptyPlan => Failure::new(Status::NotConnected, "no node of the local datacenter is known"),
+        ExecutionError::EmptyPlan => {
+            Failure::new(Status::NotConnected, "no node is reachable, or none is in the local datacenter")
+        }
         ExecutionError::PrepareError(error) => of_prepare(error),
         ExecutionError::ConnectionPoolError(error) => of_pool(error),
         ExecutionError::LastAttemptError(error) => of_attempt(error),

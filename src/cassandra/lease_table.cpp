@@ -45,8 +45,9 @@ Lease lease_of(const Standing& standing, const Uuid& asker) {
   return lease;
 }
 
+// The server counts whole seconds of its clock, so a TTL ends up to one of them early.
 std::int32_t seconds_of(std::chrono::seconds ttl) {
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(ttl.count(), 1, 86'400));
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(ttl.count() + 1, 2, 86'400));
 }
 
 // Executes; an unknown outcome once more.

@@ -104,7 +104,8 @@ Result<Found> look(const Talk& talk, const std::string& keyspace) {
   if (answer->row_count() == 0) return found;
   found.replication = replication_in(answer->row(0).bytes(0));
 
-  answer = talk.ask("SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = ?", keyspace);
+  answer =
+      talk.ask("SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = ?", keyspace);
   if (!answer) return failure(answer.error());
   for (std::size_t i = 0; i < answer->row_count(); ++i) {
     found.tables[std::string(answer->row(i).text(0))].ttl_s = answer->row(i).integer(1).value_or(0);
@@ -137,10 +138,11 @@ bool fits(const Replication& wanted, const Replication& found) {
 void compare_table(const std::string& name, const TableDefinition& wanted, const TableDefinition& found,
                    SchemaReport& report) {
   const std::string cure =
-      "no statement changes that: rename the keyspace in the configuration, or drop the table when nothing in it is needed";
+      "no statement changes that: rename the keyspace in the configuration, or drop the table when nothing in it is "
+      "needed";
   if (key_text(wanted) != key_text(found)) {
-    report.differences.push_back(fmt::format("table {} has the primary key {}, should have {}: {}", name, key_text(found),
-                                             key_text(wanted), cure));
+    report.differences.push_back(fmt::format("table {} has the primary key {}, should have {}: {}", name,
+                                             key_text(found), key_text(wanted), cure));
   }
   for (const auto& [column, type] : wanted.columns) {
     const auto there = found.columns.find(column);
@@ -152,10 +154,11 @@ void compare_table(const std::string& name, const TableDefinition& wanted, const
     }
   }
   if (wanted.ttl_s != found.ttl_s) {
-    report.differences.push_back(fmt::format(
-        "table {0} keeps its rows for {1} s, should for {2} s: ALTER TABLE {0} WITH default_time_to_live = {2} (what is "
-        "written before keeps its own), or configure {1} s",
-        name, found.ttl_s, wanted.ttl_s));
+    report.differences.push_back(
+        fmt::format("table {0} keeps its rows for {1} s, should for {2} s: ALTER TABLE {0} WITH default_time_to_live = "
+                    "{2} (what is "
+                    "written before keeps its own), or configure {1} s",
+                    name, found.ttl_s, wanted.ttl_s));
   }
 }
 
@@ -246,8 +249,8 @@ bool quorum_is_possible(Cql& cql, const SchemaSettings& settings) {
 // agrees. Nothing when somebody else is at it.
 Result<std::optional<Lease>> take_turn(const Talk& talk, Cql& cql, const LeaseTable& leases, const Uuid& owner,
                                        const SchemaSettings& settings) {
-  const auto [status, lease] = talk.wait_for<Lease>(
-      [&](StoreRead<Lease> done) { leases.take(maker_shard, owner, maker_ttl, std::move(done)); });
+  const auto [status, lease] =
+      talk.wait_for<Lease>([&](StoreRead<Lease> done) { leases.take(maker_shard, owner, maker_ttl, std::move(done)); });
   if (status.ok()) return lease.held ? std::optional<Lease>(lease) : std::nullopt;
   if (status.outcome == Outcome::not_taken && !quorum_is_possible(cql, settings)) return Lease{true, owner, 0};
   if (status.outcome == Outcome::refused || talk.is_over()) {
@@ -273,7 +276,8 @@ Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSetting
     if (*turn) {
       const auto made = execute_all(talk, statements_for(*report, settings, false));
       talk.wait_for<bool>([&](StoreRead<bool> done) {
-        leases->release(maker_shard, owner, (*turn)->epoch, [done](StoreStatus status) { done(std::move(status), true); });
+        leases->release(maker_shard, owner, (*turn)->epoch,
+                        [done](StoreStatus status) { done(std::move(status), true); });
       });
       if (!made) return failure(made.error());
       return check(talk, cql, settings);
@@ -293,8 +297,8 @@ Result<SchemaReport> apply_schema(Cql& cql, const SchemaSettings& settings, mill
   const Talk talk(cql, timeout);
   auto report = check(talk, cql, settings);
   if (!report || report->complete()) return report;
-  // A keyspace has no identity that could differ, and that of the leases is derived from the keyspace: both may be made by
-  // several at the same time.
+  // A keyspace has no identity that could differ, and that of the leases is derived from the keyspace: both may be made
+  // by several at the same time.
   if (auto made = execute_all(talk, statements_for(*report, settings, true)); !made) return failure(made.error());
   return make_tables(talk, cql, settings);
 }

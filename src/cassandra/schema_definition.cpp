@@ -124,7 +124,8 @@ Replication wanted_replication(const SchemaSettings& settings) {
   for (const std::string& item : list_of(settings.replication_factor)) {
     const auto colon = item.find(':');
     const std::string name = colon == std::string::npos ? "replication_factor" : item.substr(0, colon);
-    wanted.factors[name] = number_at<std::uint32_t>(trimmed(colon == std::string::npos ? item : item.substr(colon + 1)));
+    wanted.factors[name] =
+        number_at<std::uint32_t>(trimmed(colon == std::string::npos ? item : item.substr(colon + 1)));
   }
   return wanted;
 }

@@ -13,10 +13,10 @@
 namespace arca::cassandra {
 
 struct TableDefinition {
-  std::map<std::string, std::string> columns;     // name, type
-  std::vector<std::string> partition_key;         // in order
-  std::vector<std::string> clustering;            // in order, with its direction: "position ASC"
-  std::int64_t ttl_s = 0;                         // default_time_to_live
+  std::map<std::string, std::string> columns;  // name, type
+  std::vector<std::string> partition_key;      // in order
+  std::vector<std::string> clustering;         // in order, with its direction: "position ASC"
+  std::int64_t ttl_s = 0;                      // default_time_to_live
 };
 using TableDefinitions = std::map<std::string, TableDefinition>;
 

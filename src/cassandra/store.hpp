@@ -201,12 +201,15 @@ class ParkingStore {
   // Chunks from a position on, in their order, at most `limit`.
   virtual void read_chunks(const Uuid& segment, std::int32_t from, std::uint32_t limit,
                            StoreRead<std::vector<StoredChunk>> done) noexcept = 0;
-  // By LWT; a lease ends by itself after `ttl` unless renewed.
+  // By LWT; a lease ends by itself unless renewed. It lasts for `ttl`, counted from when it was asked for; up to a
+  // second longer for the others.
   virtual void take_lease(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,
                           StoreRead<Lease> done) noexcept = 0;
   virtual void renew_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                            StoreRead<Lease> done) noexcept = 0;
   virtual void release_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) noexcept = 0;
+  // Progress never goes back: the greatest position wins, and at one position the end, whoever writes it and whatever
+  // his clock says.
   struct Progress {
     std::int32_t position = 0;
     std::optional<base::WallTime> done_at;  // set: the whole segment is

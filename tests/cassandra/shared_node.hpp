@@ -1,8 +1,8 @@
-// One real Cassandra node for a program of tests, a keyspace of its own for each test, and the client that reaches it.
+// The real Cassandra node that all tests share, a keyspace of its own for each test, and the client that reaches it.
+// Used by the tests of this folder.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <future>
@@ -14,59 +14,32 @@
 #include "cassandra/cql_store.hpp"
 #include "cassandra/schema.hpp"
 #include "os/random.hpp"
-#include "support/process.hpp"
+#include "support/cassandra.hpp"
 
 namespace arca::cassandra {
 
 inline constexpr std::chrono::milliseconds patience{60'000};  // of tests, on a machine that is busy with others
 
-// A node that lives as long as the program.
-class TestNode {
- public:
-  explicit TestNode(const std::vector<std::string>& options = {}) {
-    std::vector<std::string> command{ARCA_CASSANDRA_TOOL, "start", "1", "--owner", std::to_string(::getpid())};
-    command.insert(command.end(), options.begin(), options.end());
-    const auto started = support::run_command(command);
-    if (!started) throw std::runtime_error(started.error().message());
-    const auto description = nlohmann::json::parse(*started);
-    directory = description.at("directory");
-    contact_points =
-        std::string(description.at("contact_points").at(0)) + ":" + std::to_string(int(description.at("port")));
-  }
-  ~TestNode() {
-    const auto stopped = support::run_command({ARCA_CASSANDRA_TOOL, "stop", "--dir", directory, "--now", "--remove"});
-    if (!stopped) ADD_FAILURE() << stopped.error().message();
-  }
-  TestNode(const TestNode&) = delete;
-  TestNode& operator=(const TestNode&) = delete;
-
-  // What an independent client (the Python driver) sees: one line of JSON for each row.
-  [[nodiscard]] std::string cql(const std::string& statement) const {
-    const auto said = support::run_command({ARCA_CASSANDRA_TOOL, "cql", "--dir", directory, statement});
-    return said ? *said : said.error().message();
-  }
-
-  std::string directory;
-  std::string contact_points;
-};
-
-// Started when the first test needs it, stopped when the last has ended.
+// On the node that all tests share.
 class NodeTest : public ::testing::Test {
  public:
-  static void SetUpTestSuite() {
-    if (!holder().node) holder().node = std::make_unique<TestNode>();
+  static support::Cassandra& node() {
+    const auto shared = support::Cassandra::shared_node();
+    if (!shared) throw std::runtime_error(shared.error().message());
+    return **shared;
   }
-  static TestNode& node() { return *holder().node; }
-
- protected:
-  static ConnectionSettings settings() {
+  static ConnectionSettings settings_for(const support::Cassandra& cluster) {
     ConnectionSettings made;
-    made.contact_points = node().contact_points;
+    made.contact_points = cluster.contact_points().front() + ":" + std::to_string(cluster.port());
     made.driver_library = ARCA_CQL_LIBRARY;
     return made;
   }
-  static std::unique_ptr<CqlClient> connected() {
-    auto client = CqlClient::open(settings());
+
+ protected:
+  static ConnectionSettings settings() { return settings_for(node()); }
+  static std::unique_ptr<CqlClient> connected() { return connected(settings()); }
+  static std::unique_ptr<CqlClient> connected(const ConnectionSettings& settings) {
+    auto client = CqlClient::open(settings);
     if (!client) throw std::runtime_error(client.error().message());
     if (const auto reached = (*client)->wait_connected(patience); !reached) {
       throw std::runtime_error(reached.error().message());
@@ -86,14 +59,11 @@ class NodeTest : public ::testing::Test {
     return execute_and_wait(cql, {.statement = *statement, .values = {}}, patience);
   }
 
- private:
-  struct Holder : ::testing::Environment {
-    void TearDown() override { node.reset(); }
-    std::unique_ptr<TestNode> node;
-  };
-  static Holder& holder() {
-    static Holder* const made = static_cast<Holder*>(::testing::AddGlobalTestEnvironment(new Holder));
-    return *made;
+  // What the Python driver reads: the judge that shares no line with ours.
+  static nlohmann::json judged(const std::string& statement) {
+    auto rows = node().cql(statement);
+    if (!rows) throw std::runtime_error(rows.error().message());
+    return std::move(*rows);
   }
 };
 
