@@ -18,6 +18,14 @@ if(ARCA_BUILD_TESTS)
     opentelemetry-cpp::trace opentelemetry-cpp::logs opentelemetry-cpp::metrics PkgConfig::HTTPLIB)
   arca_tests(integration ${upper_floor} PkgConfig::CURL opentelemetry-cpp::trace opentelemetry-cpp::logs
     opentelemetry-cpp::metrics)
+  # What speaks to a real Cassandra needs the driver; it is found beside the program.
+  if(TARGET arca_cql_driver)
+    add_dependencies(arca_integration_tests arca_cql_driver)
+  elseif(TARGET arca_integration_tests)
+    get_target_property(sources arca_integration_tests SOURCES)
+    list(FILTER sources EXCLUDE REGEX "/cassandra_[a-z_]*test\\.cpp$")
+    set_target_properties(arca_integration_tests PROPERTIES SOURCES "${sources}")
+  endif()
   if(TARGET arca_cli)
     # Against the stock SDK's in-memory exporters: the agent speaks to the official API only.
     arca_tests(agent arca_cli opentelemetry-cpp::sdk opentelemetry-cpp::in_memory_span_exporter

@@ -38,11 +38,13 @@ if(TARGET arca_cassandra_tests)
   target_include_directories(arca_fake_cql PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
   target_link_libraries(arca_fake_cql PRIVATE arca_warnings arca_sanitizers)
   target_include_directories(arca_cassandra_tests PRIVATE ${CMAKE_SOURCE_DIR}/driver/include)
-  target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra"
-    ARCA_BINARY_DIRECTORY="${CMAKE_BINARY_DIR}"
+  target_compile_definitions(arca_cassandra_tests PRIVATE ARCA_BINARY_DIRECTORY="${CMAKE_BINARY_DIR}"
     ARCA_CQL_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql.so.1" ARCA_FAKE_CQL_LIBRARY="$<TARGET_FILE:arca_fake_cql>")
   add_dependencies(arca_cassandra_tests arca_fake_cql)
-  # What Cassandra parks is delivered by the dispatcher of flow.
+endif()
+
+# What Cassandra parks is delivered by the dispatcher of flow.
+if(TARGET arca_cassandra_tests)
   target_link_libraries(arca_cassandra_tests PRIVATE arca_flow)
 endif()
 

@@ -6,6 +6,7 @@
 #include "integration/telemetry_fixture.hpp"
 #include "opentelemetry/logs/logger.h"
 #include "opentelemetry/metrics/meter.h"
+#include "opentelemetry/metrics/sync_instruments.h"
 #include "opentelemetry/sdk/trace/simple_processor.h"
 #include "opentelemetry/sdk/trace/tracer_provider.h"
 

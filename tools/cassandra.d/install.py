@@ -1,5 +1,6 @@
 """What a node and the check client need, in .cache/cassandra of the checkout: the jars of the server, a Python
 environment with the driver that is the tests' judge. Made by `tools/cassandra setup`, never by a test."""
+import importlib.util
 import os
 import pathlib
 import re
@@ -17,6 +18,10 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 class Missing(Exception):
     """Something that this cannot install; the text names the cure."""
+
+
+class InstallFailed(Exception):
+    """All that is needed is there, yet it did not work; the text says what was said."""
 
 
 def _command_output(command):
@@ -77,7 +82,7 @@ def _run(command, what):
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False)
     if done.returncode != 0:
-        raise Missing(f"{what} failed:\n" + "\n".join(done.stdout.splitlines()[-15:]))
+        raise InstallFailed(f"{what} failed:\n" + "\n".join(done.stdout.splitlines()[-15:]))
 
 
 def setup(say):
@@ -113,7 +118,9 @@ def _setup_environment(say):
         return
     say("making the Python environment of the check client")
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", ENVIRONMENT], "python3 -m venv (package python3-venv)")
+    if importlib.util.find_spec("ensurepip") is None:
+        raise Missing("this Python cannot make environments (no ensurepip): install python3-venv")
+    _run([sys.executable, "-m", "venv", ENVIRONMENT], "python3 -m venv")
     _run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:", "-r",
           HERE / "requirements.txt"], "installing the check client with pip")
     stamp.write_text((HERE / "requirements.txt").read_text())
