@@ -18,7 +18,7 @@ import threading
 import time
 
 import harness
-from cassandra import Collector, Node, free_port, go_peer
+from cassandra_node import Collector, Node, free_port, go_peer
 from harness import Sink, add, binary, machine, median, rounds, subject
 
 AS_SPECIFIED = "opentelemetry-go 1.44 + gocql 1.7, one INSERT a span in sequence"
