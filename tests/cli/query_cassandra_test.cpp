@@ -1,4 +1,5 @@
-// `arca query` over a real Cassandra: what was parked there is found by trace, by service and time, by name and in chunks.
+// `arca query` over a real Cassandra: what was parked there is found by trace, by service and time, by name and in
+// chunks.
 #include <optional>
 
 #include "cassandra/cql_client.hpp"
@@ -71,7 +72,10 @@ TEST_F(QueryCassandraTest, WhatIsParkedIsFoundAsItWouldBeInTheJournal) {
   auto telemetry = start_parking();
   const std::string trace = record_checkout(*telemetry, 42);
   record_checkout(*telemetry, 43);
-  telemetry->meter_provider()->GetMeter("shop")->CreateUInt64Counter("orders", "", "{order}")->Add(3, {{"kind", "pen"}});
+  telemetry->meter_provider()
+      ->GetMeter("shop")
+      ->CreateUInt64Counter("orders", "", "{order}")
+      ->Add(3, {{"kind", "pen"}});
   // First from the chunks alone, then by the rows, which follow: nothing may be missing in between.
   ASSERT_TRUE(support::wait_until(
       [&] {
@@ -110,7 +114,11 @@ TEST_F(QueryCassandraTest, SpansWithoutRowsAreFoundInTheirChunks) {
   variables_.set("ARCA_CASSANDRA_ROWS", "false");
   auto telemetry = start_parking();
   const std::string trace = record_checkout(*telemetry);
-  ASSERT_TRUE(support::wait_until([&] { return parked({"trace", trace}).out.find("3 spans") != std::string::npos; }, 60s));
+  ASSERT_TRUE(support::wait_until(
+      [&] {
+        return parked({"trace", trace}).out.find("3 spans") != std::string::npos;
+      },
+      60s));
   EXPECT_EQ(count({"traces", "--operation", "GET /checkout"}), 1U);
 }
 

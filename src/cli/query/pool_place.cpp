@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/query/trace_search.hpp"
 #include "journal/pool_view.hpp"
@@ -36,12 +37,13 @@ class PoolRead {
               [](const ChunkInfo& a, const ChunkInfo& b) { return a.open_order > b.open_order; });
     for (const ChunkInfo& chunk : chunks) {
       if (!wanted_.signals.contains(chunk.signal) || !has_wanted(chunk)) continue;
-      if (!reader_.may_read(chunk.committed.bytes)) return {};
+      if (!reader_.may_read(chunk.committed.bytes)) break;
       const std::vector<std::byte> bytes = view_.chunk_bytes(chunk);
       const auto now = view_.read();
       if (!now) return failure(now.error());
       if (is_there(*now, chunk)) give(chunk, bytes);
     }
+    for (const std::uint64_t sequence : given_) reader_.set_given({{writer_}, sequence});
     return {};
   }
 
@@ -67,10 +69,11 @@ class PoolRead {
   void give(const ChunkInfo& chunk, base::Bytes bytes) {
     for (const RangeInfo& range : chunk.ranges) {
       if (!is_wanted(range)) continue;
-      give_records(chunk, part(bytes, range.begin, range.end), range.context, range.sequence);
+      give_records(chunk, part(bytes, range.begin, range.end), range.context);
+      given_.insert(range.sequence);  // one chunk may lie in the memory of several threads
     }
     if (chunk.committed.bytes > chunk.sealed_bytes) {
-      give_records(chunk, part(bytes, chunk.sealed_bytes, chunk.committed.bytes), chunk.sealed_context, std::nullopt);
+      give_records(chunk, part(bytes, chunk.sealed_bytes, chunk.committed.bytes), chunk.sealed_context);
     }
   }
 
@@ -79,8 +82,7 @@ class PoolRead {
     return begin < end ? bytes.subspan(begin, end - begin) : base::Bytes();
   }
 
-  void give_records(const ChunkInfo& chunk, base::Bytes range, model::ContextId context,
-                    std::optional<std::uint64_t> sequence) {
+  void give_records(const ChunkInfo& chunk, base::Bytes range, model::ContextId context) {
     if (!may_hold(wanted_, range)) return;
     const model::Walk walk = model::walk_records(range, context);
     if (!walk.whole(range)) {
@@ -92,9 +94,7 @@ class PoolRead {
     if (!framed) return reader_.damage(fmt::format("{}: chunk {}: a context is not there", name_, chunk.index));
     std::vector<std::byte> request;
     for (const base::Bytes slice : framed->slices) request.insert(request.end(), slice.begin(), slice.end());
-    Piece piece{Place::pool, chunk.signal, request, std::nullopt};
-    if (sequence) piece.chunk = model::ChunkId{{writer_}, *sequence};
-    reader_.take(piece);
+    reader_.take({Place::pool, chunk.signal, request, std::nullopt});
   }
 
   std::optional<model::ContextView> context_of(model::ContextId id) {
@@ -110,6 +110,7 @@ class PoolRead {
   const Wanted& wanted_;
   Reader& reader_;
   std::uint64_t writer_ = 0;
+  std::set<std::uint64_t> given_;
   std::vector<PoolView::Context> contexts_;
 };
 

@@ -75,6 +75,8 @@ class Reader {
   virtual ~Reader() = default;
   // Whether this chunk is worth reading (its payload has so many bytes): false if it was given before.
   virtual bool wants(const model::ChunkId& id) = 0;
+  // Says that a chunk was given, in pieces that did not say so.
+  virtual void set_given(const model::ChunkId& id) = 0;
   // What is older than this no longer matters, since enough newer records were found; nothing if everything does.
   [[nodiscard]] virtual std::optional<base::WallTime> oldest_wanted() const = 0;
   // Whether more bytes may be read; false ends the place's reading, which is then cut.

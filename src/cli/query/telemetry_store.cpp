@@ -54,10 +54,14 @@ class TelemetryStore::PlaceReader final : public Reader {
     return true;
   }
 
+  void set_given(const model::ChunkId& id) override {
+    if (store_.given_.size() < given_max) store_.given_.insert(id);
+  }
+
   void take(const Piece& piece) override {
     if (piece.chunk) {
       if (!wants(*piece.chunk)) return;
-      if (store_.given_.size() < given_max) store_.given_.insert(*piece.chunk);
+      set_given(*piece.chunk);
     }
     if (const auto done = take_(piece); !done) {
       damage(std::string(to_string(piece.place)) + (piece.chunk ? ": chunk " + model::to_string(*piece.chunk) : "") +
