@@ -1,105 +1,144 @@
-// What parking costs the lane that parks, chunk by chunk and without a server: packing, and reading what the directory
-// wants to know. A chunk is 256 KiB of the suite's typical traces (ten spans each, 8 attributes, 1 event with 2).
+// What a chunk costs on its way into Cassandra, without the driver: packed on the thread that parks it, summed up for
+// the directory, and made into rows in the background. The spans have the shape of otlp_encode_bench.
 #include <benchmark/benchmark.h>
-#include <opentelemetry/proto/collector/trace/v1/trace_service.pb.h>
 
-#include <cstdio>
-#include <random>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "cassandra/request_facts.hpp"
+#include "cassandra/row_maker.hpp"
 #include "cassandra/store.hpp"
+#include "os/random.hpp"
+#include "otlp/span_writer.hpp"
 
 namespace {
 
 using namespace arca;
-namespace proto = opentelemetry::proto;
+using namespace std::string_view_literals;
 
-template <class Owner>
-proto::common::v1::AnyValue& value(Owner& owner, const char* key) {
-  auto& pair = *owner.add_attributes();
-  pair.set_key(key);
-  return *pair.mutable_value();
+constexpr std::uint32_t span_count = 300;  // about 128 KiB
+constexpr std::uint32_t spans_per_trace = 8;
+
+std::string length_field(char tag, std::string_view body) {
+  std::string field(1, tag);
+  std::byte size[10];
+  const std::byte* const end = base::write_varint(size, body.size());
+  field.append(base::as_text({size, end}));
+  return field.append(body);
 }
 
-void fill(proto::trace::v1::Span& span, std::mt19937_64& random, const std::string& trace_id, std::uint64_t sequence) {
-  const std::uint64_t id = random();
-  const std::uint64_t i = sequence % 64;
-  const std::uint64_t start = 1'790'000'000'000'000'000ULL + sequence * 2'500 + random() % 997;
-  span.set_trace_id(trace_id);
-  span.set_span_id(std::string(reinterpret_cast<const char*>(&id), sizeof id));
-  span.set_parent_span_id(span.span_id());
-  span.set_flags(0x101);
-  span.set_kind(proto::trace::v1::Span::SPAN_KIND_SERVER);
-  span.set_start_time_unix_nano(start);
-  span.set_end_time_unix_nano(start + 300 + random() % 512);
-  span.set_name("GET /customers/{id}/orders");
-  value(span, "http.request.method").set_string_value("GET");
-  value(span, "url.path").set_string_value("/api/v1/customers/" + std::to_string(10007 * i) + "/orders/" + std::to_string(i));
-  value(span, "client.address").set_string_value("10.21." + std::to_string(i * 3) + "." + std::to_string(255 - i));
-  value(span, "user_agent.original").set_string_value("Mozilla/5.0 (X11; Linux x86_64) shop/" + std::to_string(i));
-  value(span, "http.route").set_string_value("/customers/{id}/orders");
-  value(span, "http.response.status_code").set_int_value(static_cast<std::int64_t>(200 + i % 4));
-  value(span, "bench.seq").set_int_value(static_cast<std::int64_t>(sequence));
-  value(span, "cache.hit").set_bool_value((i & 1U) != 0);
-  auto& event = *span.add_events();
-  event.set_name("cache.lookup");
-  event.set_time_unix_nano(start + 200);
-  value(event, "cache.key").set_string_value("10.21.9." + std::to_string(i));
-  value(event, "cache.size").set_int_value(static_cast<std::int64_t>(sequence % 1000));
-  span.mutable_status()->set_code(proto::trace::v1::Status::STATUS_CODE_OK);
+std::string text_attribute(std::string_view key, std::string_view value) {
+  return length_field('\x0A', length_field('\x0A', key) + length_field('\x12', length_field('\x0A', value)));
 }
 
-const model::Chunk& typical_chunk() {
-  static const model::Chunk chunk = [] {
-    proto::collector::trace::v1::ExportTraceServiceRequest request;
-    auto& group = *request.add_resource_spans();
-    value(*group.mutable_resource(), "service.name").set_string_value("bench");
-    auto& scope = *group.add_scope_spans();
-    scope.mutable_scope()->set_name("bench");
-    std::mt19937_64 random(4711);
-    std::string trace_id(16, '\0');
-    std::uint32_t count = 0;
-    for (std::size_t size = 0; size < (250U << 10U); ++count) {
-      if (count % 10 == 0)
-        for (char& c : trace_id) c = static_cast<char>(random());
-      fill(*scope.add_spans(), random, trace_id, count);
-      size += scope.spans(static_cast<int>(count)).ByteSizeLong() + 4;
+// One request of typical spans under one resource and one scope.
+std::string make_request() {
+  os::SeededRandom random(1);
+  otlp::SpanWriter writer;
+  const otlp::SpanLimits limits;
+  std::string scope = length_field('\x0A', length_field('\x0A', "shop/checkout") + length_field('\x12', "1.4.2"));
+  otlp::TraceId trace_id{};
+  otlp::SpanId root_id{};
+  for (std::uint32_t i = 0; i < span_count; ++i) {
+    const bool is_root = i % spans_per_trace == 0;
+    otlp::SpanStart begin;
+    const std::uint64_t id = random.next();
+    std::memcpy(begin.span_id.data(), &id, 8);
+    if (is_root) {
+      const std::uint64_t halves[2]{random.next(), random.next()};
+      std::memcpy(trace_id.data(), halves, 16);
+      root_id = begin.span_id;
+    } else {
+      begin.parent_span_id = root_id;
     }
-    const std::string text = request.SerializeAsString();
-    return model::Chunk{{{1}, 1}, model::Signal::traces, count, base::WallTime(std::chrono::seconds(1'790'000'000)),
-                        model::Payload::copy_of(std::as_bytes(std::span(text)))};
-  }();
-  return chunk;
+    begin.trace_id = trace_id;
+    begin.flags = otlp::span_flags(1, false);
+    begin.kind = otlp::SpanKind::server;
+    begin.start_time = base::WallTime(std::chrono::nanoseconds(1'790'000'000'123'456'789 + i * 1'234'567LL));
+    begin.name = "GET /api/v1/users/{user_id}";
+    writer.begin(begin, limits);
+    const std::string path = "/api/v1/users/" + std::to_string(random.next() % 10'000) + "/orders";
+    writer.set_attribute("http.request.method"sv, otlp::AttributeValue("GET"sv));
+    writer.set_attribute("url.path"sv, otlp::AttributeValue(std::string_view(path)));
+    writer.set_attribute("server.address"sv, otlp::AttributeValue("api.example.internal"sv));
+    writer.set_attribute("user_agent.original"sv, otlp::AttributeValue("Mozilla/5.0 (X11; Linux)"sv));
+    writer.set_attribute("http.route"sv, otlp::AttributeValue("/api/v1/users/{user_id}/orders"sv));
+    writer.set_attribute("http.response.status_code"sv, otlp::AttributeValue(std::int64_t{200}));
+    writer.set_attribute("server.port"sv, otlp::AttributeValue(std::int64_t{8443}));
+    writer.set_attribute("network.cached"sv, otlp::AttributeValue(false));
+    if (writer.begin_event("cache.lookup", begin.start_time)) {
+      writer.set_event_attribute("cache.result", "miss"sv);
+      writer.end_event();
+    }
+    writer.set_status(otlp::SpanStatus::ok, {});
+    const auto took = std::chrono::microseconds(500 + random.next() % 5000);
+    scope += base::as_text(writer.end(begin.start_time + took));
+  }
+  const std::string resource = text_attribute("service.name", "checkout") + text_attribute("host.name", "node-17") +
+                               text_attribute("service.instance.id", "627cc493-f310-47de-96bd-71410b7dec09") +
+                               text_attribute("telemetry.sdk.language", "cpp");
+  return length_field('\x0A', length_field('\x0A', resource) + length_field('\x12', scope));
 }
 
-void per_span(benchmark::State& state) {
-  state.counters["per span"] = benchmark::Counter(static_cast<double>(typical_chunk().item_count),
-                                                 benchmark::Counter::kIsIterationInvariantRate |
-                                                     benchmark::Counter::kInvert);
+const std::string& request() {
+  static const std::string bytes = make_request();
+  return bytes;
 }
 
-void pack(benchmark::State& state) {
+model::Chunk chunk() {
+  return {.id = {model::WriterId{1}, 1},
+          .signal = model::Signal::traces,
+          .item_count = span_count,
+          .sealed_at = {},
+          .payload = model::Payload::copy_of(base::as_bytes(request()))};
+}
+
+void tell_per_span(benchmark::State& state) {
+  state.counters["spans/s"] = benchmark::Counter(span_count, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["ns/span"] =
+      benchmark::Counter(span_count, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+void pack_chunk(benchmark::State& state) {
+  const model::Chunk one = chunk();
   std::size_t stored = 0;
-  for (auto _ : state) stored = cassandra::pack(typical_chunk())->payload->size();
-  state.counters["percent of raw"] = 100.0 * static_cast<double>(stored) / static_cast<double>(typical_chunk().payload.size());
-  per_span(state);
+  for (auto _ : state) {
+    const auto packed = cassandra::pack(one);
+    stored = packed->payload->size();
+  }
+  tell_per_span(state);
+  state.counters["stored/raw"] = static_cast<double>(stored) / static_cast<double>(request().size());
 }
-BENCHMARK(pack);
 
-void unpack(benchmark::State& state) {
-  const auto stored = cassandra::pack(typical_chunk());
-  for (auto _ : state) benchmark::DoNotOptimize(cassandra::unpack(*stored));
-  per_span(state);
+void unpack_chunk(benchmark::State& state) {
+  const auto packed = *cassandra::pack(chunk());
+  for (auto _ : state) benchmark::DoNotOptimize(cassandra::unpack(packed));
+  tell_per_span(state);
 }
-BENCHMARK(unpack);
 
-void facts(benchmark::State& state) {
-  const auto raw = typical_chunk().payload.flatten();
-  for (auto _ : state) benchmark::DoNotOptimize(cassandra::facts_of(model::Signal::traces, raw));
-  per_span(state);
+void facts_of_chunk(benchmark::State& state) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(cassandra::facts_of(model::Signal::traces, base::as_bytes(request())));
+  }
+  tell_per_span(state);
 }
-BENCHMARK(facts);
+
+void rows_of_chunk(benchmark::State& state) {
+  cassandra::RowMaker maker;
+  for (auto _ : state) {
+    (void)maker.read(base::as_bytes(request()));
+    while (auto batch = maker.next()) benchmark::DoNotOptimize(batch->rows.data());
+    benchmark::DoNotOptimize(maker.entries());
+    benchmark::DoNotOptimize(maker.names());
+  }
+  tell_per_span(state);
+}
+
+BENCHMARK(pack_chunk);
+BENCHMARK(unpack_chunk);
+BENCHMARK(facts_of_chunk);
+BENCHMARK(rows_of_chunk);
 
 }  // namespace
 

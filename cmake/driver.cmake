@@ -1,12 +1,11 @@
 # The Cassandra driver: driver/, a Rust library behind a C interface, built by cargo and loaded by libarca at run time only
 # when a Cassandra tier is configured. Target arca_cql_driver; without it (ARCA_WITH_CASSANDRA=OFF) all else is whole.
-option(ARCA_WITH_CASSANDRA "Build the Cassandra tier (needs cargo)" ON)
 
 set(ARCA_CARGO_MINIMUM 1.88)  # of driver/Cargo.toml
 
 function(arca_find_cargo)
   find_program(ARCA_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin DOC "Rust's build tool")
-  set(cure "Install Rust ${ARCA_CARGO_MINIMUM} or later, which brings cargo (https://rustup.rs; Debian 12's own is too "
+  set(cure "Install Rust ${ARCA_CARGO_MINIMUM} or later, which brings cargo (https://rustup.rs, Debian 12's own is too "
     "old), or configure with -DARCA_WITH_CASSANDRA=OFF: then overflow is kept in the journal on disk only.")
   string(CONCAT cure ${cure})
   if(NOT ARCA_CARGO)
@@ -37,7 +36,9 @@ function(arca_cargo_library target output folder)
     # The flags of our C++ builds (sanitizers) are not for the crates.
     COMMAND ${CMAKE_COMMAND} -E env --unset=CFLAGS --unset=CXXFLAGS --unset=LDFLAGS --unset=RUSTFLAGS
       --unset=CARGO_TARGET_DIR ${ARCA_CARGO} build --quiet --locked --target-dir ${cargo_folder} ${ARGN}
-    COMMAND ${CMAKE_COMMAND} -E copy ${cargo_folder}/${folder}/libarca_cql.so ${output}
+    # By renaming: a program that runs has the old one mapped.
+    COMMAND ${CMAKE_COMMAND} -E copy ${cargo_folder}/${folder}/libarca_cql.so ${output}.new
+    COMMAND ${CMAKE_COMMAND} -E rename ${output}.new ${output}
     WORKING_DIRECTORY ${driver}
     DEPENDS ${sources} ${driver}/Cargo.toml ${driver}/Cargo.lock ${driver}/build.rs
     COMMENT "Building the Cassandra driver (${output})"
@@ -56,18 +57,7 @@ function(arca_driver_tests)
     ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra")
   target_link_libraries(arca_driver_tests PRIVATE arca_warnings arca_test_support arca_base GTest::gtest_main ${CMAKE_DL_LIBS})
   add_dependencies(arca_driver_tests arca_cql_driver arca_cql_driver_hooks)
-  set(suites)
-  foreach(source ${sources})
-    file(STRINGS ${source} cases REGEX "^TEST(_F)?\\(")
-    list(TRANSFORM cases REPLACE "^TEST(_F)?\\(([A-Za-z]+),.*" "\\2")
-    list(APPEND suites ${cases})
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-  endforeach()
-  list(REMOVE_DUPLICATES suites)
-  foreach(suite ${suites})
-    add_test(NAME driver.${suite} COMMAND arca_driver_tests --gtest_filter=${suite}.*)
-    set_tests_properties(driver.${suite} PROPERTIES LABELS driver TIMEOUT 900)
-  endforeach()
+  arca_test_suites(arca_driver_tests driver ${sources})
 endfunction()
 
 if(ARCA_WITH_CASSANDRA)
@@ -75,6 +65,9 @@ if(ARCA_WITH_CASSANDRA)
   # Beside libarca and the programs of the build tree, where the loader looks first.
   set(all ALL)
   arca_cargo_library(arca_cql_driver ${CMAKE_BINARY_DIR}/libarca_cql.so.1 release --release)
+  if(TARGET arca_cassandra_tests)
+    add_dependencies(arca_cassandra_tests arca_cql_driver)
+  endif()
   install(PROGRAMS ${CMAKE_BINARY_DIR}/libarca_cql.so.1 DESTINATION ${CMAKE_INSTALL_LIBDIR})
   # With panics on demand: never installed, and not optimised, because nothing is measured with it. The crates themselves
   # have no tests here; ThreadSanitizer sees no synchronisation in code that it did not compile, and would cry wolf.

@@ -288,3 +288,23 @@ fn truthful(failure: Failure, attempts: &NextNode) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use scylla::policies::retry::RetryPolicy;
+
+    use super::*;
+
+    #[test]
+    fn nothing_was_sent_is_not_said_after_an_attempt_that_may_have_been_executed() {
+        let refused = |status| Failure::new(status, "the last node");
+        let attempts = NextNode::default();
+        assert_eq!(truthful(refused(Status::NotConnected), &attempts).status, Status::NotConnected);
+        attempts.note_ambiguous();
+        let _another_session = attempts.new_session();
+        for status in [Status::NotConnected, Status::Unavailable, Status::Overloaded] {
+            assert_eq!(truthful(refused(status), &attempts).status, Status::ConnectionLost);
+        }
+        assert_eq!(truthful(refused(Status::WriteTimeout), &attempts).status, Status::WriteTimeout);
+    }
+}

@@ -16,6 +16,10 @@ impl NextNode {
     pub fn ambiguous(&self) -> bool {
         self.ambiguous.load(Ordering::Relaxed)
     }
+
+    pub fn note_ambiguous(&self) {
+        self.ambiguous.store(true, Ordering::Relaxed);
+    }
 }
 
 impl RetryPolicy for NextNode {
@@ -27,12 +31,8 @@ impl RetryPolicy for NextNode {
 impl RetrySession for NextNode {
     fn decide_should_retry(&mut self, request: RequestInfo) -> RetryDecision {
         match request.error {
-            RequestAttemptError::BrokenConnectionError(_) => {
-                self.ambiguous.store(true, Ordering::Relaxed);
-                RetryDecision::RetryNextTarget(None)
-            }
-            RequestAttemptError::DbError(DbError::ServerError, _) => {
-                self.ambiguous.store(true, Ordering::Relaxed);
+            RequestAttemptError::BrokenConnectionError(_) | RequestAttemptError::DbError(DbError::ServerError, _) => {
+                self.note_ambiguous();
                 RetryDecision::RetryNextTarget(None)
             }
             RequestAttemptError::UnableToAllocStreamId

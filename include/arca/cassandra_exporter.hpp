@@ -1,6 +1,6 @@
 // CassandraSpanExporter: for those who keep the stock SDK and want its spans in Cassandra, without any Collector. The
-// tables are those of the tier, and so are the guarantees from Export on: what was accepted lies in a pool that survives
-// the process, goes to Cassandra in the background, and to a journal on disk while Cassandra is away.
+// tables are those of the tier, and so are the guarantees from Export on: what was accepted lies in a pool that
+// survives the process, goes to Cassandra in the background, and to a journal on disk while Cassandra is away.
 //
 //   arca::Config config;
 //   config.cassandra.contact_points = "cassandra-1,cassandra-2";
@@ -30,7 +30,8 @@ class ARCA_EXPORT CassandraSpanExporter final : public opentelemetry::sdk::trace
   // kSuccess: all of them are in the pool or in the journal. kFailure: at least one was refused, because both are full,
   // or after Shutdown.
   opentelemetry::sdk::common::ExportResult Export(
-      const opentelemetry::nostd::span<std::unique_ptr<opentelemetry::sdk::trace::Recordable>>& spans) noexcept override;
+      const opentelemetry::nostd::span<std::unique_ptr<opentelemetry::sdk::trace::Recordable>>& spans) noexcept
+      override;
   // True: Cassandra has acknowledged everything that was accepted before, and nothing was refused since the last call.
   bool ForceFlush(std::chrono::microseconds timeout) noexcept override;
   // Delivers until shortly before the timeout and keeps the rest on disk for the next start. True: there is no rest.

@@ -1,6 +1,6 @@
-// ClosableCql: a Cql that can end before those who use it. Sinks, row writer and parked source send from several threads
-// until they are gone themselves; after close() what they send is answered at once: not sent. Used by whoever owns a
-// client together with them.
+// ClosableCql: a Cql that can end before those who use it. Sinks, row writer and parked source send from several
+// threads until they are gone themselves; after close() what they send is answered at once: not sent. Used by whoever
+// owns a client together with them.
 #pragma once
 
 #include <functional>

@@ -32,34 +32,16 @@ ParkedSource::State::State(ParkingStore& store, RowWriter* rows, os::Clock& cloc
   for (std::int16_t i = 0; i < shard_count; ++i) shards_[static_cast<std::size_t>(i)].number = i;
 }
 
-// --- calls without the lock ----------------------------------------------------------------------
-
-void ParkedSource::State::run_actions(std::unique_lock<std::mutex>& lock) {
-  const bool wakes = std::exchange(wake_, false);
-  const std::function<void()> waker = wakes ? waker_ : nullptr;
-  if (!is_acting_) {
-    is_acting_ = true;
-    while (!actions_.empty() && !is_over_) {
-      const std::function<void()> action = std::move(actions_.front());
-      actions_.pop_front();
-      lock.unlock();
-      action();
-      lock.lock();
-    }
-    is_acting_ = false;
-    changed_.notify_all();
-  }
-  if (!waker) return;
-  lock.unlock();
-  waker();
+void ParkedSource::State::after_answer() {
+  if (pump(clock_.steady_now()) < told_wake_) wake();
 }
 
-void ParkedSource::State::stop() {
-  std::unique_lock lock(mutex_);
-  is_over_ = true;
-  changed_.wait(lock, [this] { return !is_acting_; });
-  actions_.clear();
-  waker_ = {};
+void ParkedSource::State::after_failure(const char* what) noexcept {
+  try {
+    report_once(Error(ErrorCode::internal, std::string("recovery from Cassandra: ") + what));
+  } catch (const std::exception&) {
+    // No memory even for that.
+  }
 }
 
 // Everything that can be done now; when to call again if nothing happens.
@@ -137,7 +119,7 @@ bool ParkedSource::State::close(base::SteadyTime deadline) {
     std::unique_lock lock(mutex_);
     is_closed = std::all_of(shards_.begin(), shards_.end(),
                             [](const Shard& shard) { return shard.held.state == Holding::State::none; });
-    if (is_closed || is_over_) return is_closed;
+    if (is_closed) return true;
     if (now >= deadline) break;
     changed_.wait_for(lock, std::chrono::milliseconds(5));
   }
@@ -154,7 +136,7 @@ void ParkedSource::State::scan_now() {
   enter([&] {
     scan_again_ = scan_.is_running;
     scan_at_ = clock_.steady_now();
-    wake_ = true;
+    wake();
   });
 }
 
@@ -203,11 +185,6 @@ model::Backlog ParkedSource::State::backlog() const {
     for (const auto& [order, segment] : shard.segments) add(segment->backlog());
   }
   return all;
-}
-
-void ParkedSource::State::set_waker(std::function<void()> waker) {
-  const std::lock_guard lock(mutex_);
-  waker_ = std::move(waker);
 }
 
 ParkedSource::ParkedSource(ParkingStore& store, RowWriter* rows, os::Clock& clock, os::Random& random,

@@ -162,7 +162,7 @@ void ParkedSource::State::forget_release_times() {
     for (const auto& [order, segment] : active_) {
       for (auto& [position, slot] : segment->slots) slot.not_before = base::SteadyTime::min();
     }
-    wake_ = true;
+    wake();
   });
 }
 

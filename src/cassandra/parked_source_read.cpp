@@ -213,7 +213,7 @@ void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& s
     if (chunks.empty() || is_known_end) segment->is_at_end = true;
     segment->advance();
   }
-  wake_ = true;
+  wake();
 }
 
 void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) {
@@ -310,7 +310,7 @@ void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& s
   segment->entry.replayed_at = clock_.wall_now();
   segment->entry.replay_position = position;
   segment->settled.clear();
-  wake_ = true;
+  wake();
   if (!rows_are_missing(*segment)) drop(shards_[static_cast<std::size_t>(handle.shard)], handle.order);
 }
 

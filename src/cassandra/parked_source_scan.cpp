@@ -170,7 +170,7 @@ void ParkedSource::State::end_shard(bool is_whole) {
   if (++scan_.shard < shard_count) return scan_shard();
   scan_.is_running = false;
   status_.scanned = status_.scanned || !scan_.has_failed;
-  wake_ = true;  // somebody may wait for this
+  wake();  // somebody may wait for this
   const base::SteadyTime now = clock_.steady_now();
   scan_at_ = scan_again_ ? now : now + stretched(options_.scan_interval);
 }

@@ -1,32 +1,25 @@
-// The inside of ParkedSource: what its sources share. Late answers of the store find it by a weak pointer; when the
-// source is gone they are dropped.
-//
-// Calls to the store are put off until the lock is given back, and made one after another by whoever comes first, so
-// that a store that answers at once does not pile up calls on the stack.
+// The inside of ParkedSource: what its sources share.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "cassandra/async_state.hpp"
 #include "cassandra/parked_segment.hpp"
 #include "cassandra/parked_source.hpp"
 
 namespace arca::cassandra {
 
-class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::State> {
+class ParkedSource::State final : public AsyncState {
  public:
   State(ParkingStore& store, RowWriter* rows, os::Clock& clock, os::Random& random, ParkedSourceOptions options);
 
   base::SteadyTime tend(base::SteadyTime now);
   bool close(base::SteadyTime deadline);
-  void stop();  // nothing of ours runs when it returns, or ever after
   void scan_now();
   [[nodiscard]] bool is_drained() const;
   [[nodiscard]] ParkedSourceStatus status() const;
@@ -36,7 +29,6 @@ class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::St
   void release(const model::ChunkId& id, base::SteadyTime not_before);
   void forget_release_times();
   base::SteadyTime next_claim_at(model::SignalSet signals, base::SteadyTime now);
-  void set_waker(std::function<void()> waker);
   [[nodiscard]] model::Backlog backlog() const;
 
  private:
@@ -107,13 +99,8 @@ class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::St
   };
 
   // --- parked_source.cpp ---
-  template <class Body>
-  void enter(Body body);
-  // A callback that runs `handle` under the lock, if we are still there.
-  template <class... Args, class Handler>
-  auto later(Handler handle);
-  void call(std::function<void()> action) { actions_.push_back(std::move(action)); }
-  void run_actions(std::unique_lock<std::mutex>& lock);
+  void after_answer() override;
+  void after_failure(const char* what) noexcept override;
   base::SteadyTime pump(base::SteadyTime now);
   [[nodiscard]] ParkedSegment* find(const Handle& handle);
   [[nodiscard]] static Handle handle_of(const ParkedSegment& segment) {
@@ -203,14 +190,8 @@ class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::St
   const Uuid owner_;
   const base::Duration wait_;  // until an unsealed segment is whole
 
-  mutable std::mutex mutex_;  // protects everything below
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> actions_;
-  bool is_acting_ = false;  // somebody makes the calls
-  bool is_over_ = false;
+  // Protected by the lock, all that follows.
   bool is_closing_ = false;
-  std::function<void()> waker_;
-  bool wake_ = false;
   base::SteadyTime told_wake_ = base::never;  // what tend() returned
 
   std::array<Shard, shard_count> shards_;
@@ -238,29 +219,5 @@ class ParkedSource::State : public std::enable_shared_from_this<ParkedSource::St
   std::string reported_;
   bool ttl_was_reported_ = false;
 };
-
-template <class Body>
-void ParkedSource::State::enter(Body body) {
-  std::unique_lock lock(mutex_);
-  if (is_over_) return;
-  try {
-    body();
-  } catch (const std::exception& broken) {
-    report_once(Error(ErrorCode::internal, std::string("recovery from Cassandra: ") + broken.what()));
-  }
-  run_actions(lock);
-}
-
-template <class... Args, class Handler>
-auto ParkedSource::State::later(Handler handle) {
-  return [weak = weak_from_this(), handle = std::move(handle)](Args... args) mutable {
-    if (const auto self = weak.lock()) {
-      self->enter([&] {
-        handle(std::move(args)...);
-        if (self->pump(self->clock_.steady_now()) < self->told_wake_) self->wake_ = true;
-      });
-    }
-  };
-}
 
 }  // namespace arca::cassandra

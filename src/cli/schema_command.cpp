@@ -75,8 +75,8 @@ class SchemaCommand final : public Command {
     }
     const auto client = cassandra::CqlClient::open(*connection);
     if (!client) {
-      return console.error("schema", client.error().message(), "Install the driver, or name it by ARCA_CASSANDRA_DRIVER.",
-                           ExitCode::usage);
+      return console.error("schema", client.error().message(),
+                           "Install the driver, or name it by ARCA_CASSANDRA_DRIVER.", ExitCode::usage);
     }
     const auto timeout =
         std::chrono::duration_cast<milliseconds>(parse_duration(timeout_).value_or(std::chrono::seconds(30)));

@@ -1,4 +1,5 @@
-// `arca schema`: the tables of the Cassandra tier as statements, created where they are missing, compared where they are.
+// `arca schema`: the tables of the Cassandra tier as statements, created where they are missing, compared where they
+// are.
 #pragma once
 
 #include "cli/command.hpp"

@@ -108,11 +108,13 @@ std::string cassandra_lines(const Json& process, const Console& console) {
   const auto cassandra = process.find("cassandra");
   if (cassandra == process.end() || !cassandra->is_object() || !cassandra->value("configured", false)) return "";
   const bool is_ready = cassandra->value("ready", false);
-  std::string text = fmt::format("      Cassandra: {}, {} of {} nodes up; parked {}, {} segments not delivered",
-                                 is_ready ? "ready" : console.alarm("not ready"), number_in(*cassandra, "nodes_up"),
-                                 number_in(*cassandra, "nodes_known"), format_bytes(number_in(*cassandra, "parked_bytes")),
-                                 number_in(*cassandra, "open_segments") + number_in(*cassandra, "waiting_segments"));
-  if (const std::string age = text_in(*cassandra, "oldest_age_seconds"); !age.empty()) text += ", the oldest " + age + "s";
+  std::string text =
+      fmt::format("      Cassandra: {}, {} of {} nodes up; parked {}, {} segments not delivered",
+                  is_ready ? "ready" : console.alarm("not ready"), number_in(*cassandra, "nodes_up"),
+                  number_in(*cassandra, "nodes_known"), format_bytes(number_in(*cassandra, "parked_bytes")),
+                  number_in(*cassandra, "open_segments") + number_in(*cassandra, "waiting_segments"));
+  if (const std::string age = text_in(*cassandra, "oldest_age_seconds"); !age.empty())
+    text += ", the oldest " + age + "s";
   if (const auto rows = number_in(*cassandra, "rows_pending"); rows != 0) {
     text += fmt::format("; rows of {} items to be written", format_count(rows));
   }
@@ -198,7 +200,8 @@ std::string status_as_text(const StatusReport& report, const Console& console) {
   const StateView& state = report.state;
   std::string text = "state directory " + report.state_directory + "\n\n" + law_table(state.sum(), console) + '\n';
   text += "backlog " + format_bytes(state.backlog_bytes());
-  text += fmt::format(" ({} items: what a loss of this host would take)", format_count(unreplicated_items(state.sum())));
+  text +=
+      fmt::format(" ({} items: what a loss of this host would take)", format_count(unreplicated_items(state.sum())));
   if (const auto oldest = state.oldest()) text += ", oldest " + format_duration(report.seen_at - *oldest);
   if (report.growth_bytes_per_second && *report.growth_bytes_per_second > 0) {
     text += fmt::format(", grows by {}/s", format_bytes(static_cast<std::uint64_t>(*report.growth_bytes_per_second)));

@@ -13,7 +13,7 @@ namespace arca::flow {
 struct DeliveredChunks::State {
   mutable std::mutex mutex;
   std::size_t count_max = 0;
-  std::size_t reserved_count = 0;                        // under way to the Collector; these protected by mutex
+  std::size_t reserved_count = 0;                         // under way to the Collector; these protected by mutex
   std::unordered_map<model::ChunkId, model::Ack> chunks;  // with what the Collector answered
 
   [[nodiscard]] bool is_full() const {
@@ -85,7 +85,8 @@ struct ArchivingSink::State : std::enable_shared_from_this<ArchivingSink::State>
     }
   }
 
-  void take_answer(const model::Chunk& chunk, model::Ack ack, const std::shared_ptr<model::AckCallback>& done) noexcept {
+  void take_answer(const model::Chunk& chunk, model::Ack ack,
+                   const std::shared_ptr<model::AckCallback>& done) noexcept {
     delivered().give_back();
     if (ack.verdict == model::Verdict::delivered) {
       try {

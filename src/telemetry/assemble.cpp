@@ -216,13 +216,12 @@ void Pipeline::make_lanes() {
   options.lanes.push_back(
       {.name = "recovery of the own journal", .source = journal.get(), .sink = &journal_way.sink()});
   if (cassandra && cassandra->parked_source() != nullptr) {
-    options.lanes.push_back(
-        {.name = "recovery from Cassandra",
-         .source = cassandra->parked_source(),
-         .sink = collector_for_parked.get(),
-         .in_flight_max = settings.requests_in_flight,
-         .keeps_rejected = true,
-         .tend = [&parked = *cassandra->parked_source()](base::SteadyTime now) { return parked.tend(now); }});
+    options.lanes.push_back({.name = "recovery from Cassandra",
+                             .source = cassandra->parked_source(),
+                             .sink = collector_for_parked.get(),
+                             .in_flight_max = settings.requests_in_flight,
+                             .keeps_rejected = true,
+                             .tend = [&tier = *cassandra](base::SteadyTime now) { return tier.tend_parked(now); }});
   }
   if (settings.recovery) {
     writers = std::make_unique<flow::WriterFiles>(settings.state_directory, os::posix_file_system(), clock);

@@ -48,13 +48,15 @@ bool is_contact_point(std::string_view text) {
 bool is_keyspace(std::string_view text) noexcept {
   const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
   return !text.empty() && text.size() <= name_size_max && is_letter(text.front()) &&
-         std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; });
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 // It stands between quotes in a statement.
 bool is_datacenter(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   });
 }
 
@@ -86,7 +88,8 @@ Result<void> check(const CassandraSettings& settings) {
     return refuse("keyspace", settings.keyspace, "a lower-case letter, then letters, digits and _; 48 at most");
   }
   const bool by_topology = settings.replication_class == "NetworkTopologyStrategy";
-  if (!is_factor(settings.replication_factor) && !(by_topology && is_factor_by_datacenter(settings.replication_factor))) {
+  if (!is_factor(settings.replication_factor) &&
+      !(by_topology && is_factor_by_datacenter(settings.replication_factor))) {
     return refuse("replication_factor", settings.replication_factor,
                   "1 to 100; with NetworkTopologyStrategy also dc1:3,dc2:3");
   }
@@ -119,10 +122,13 @@ Result<std::string> read_password(const std::string& path) {
 
 cassandra::Consistency consistency_of(std::string_view name) noexcept {
   using cassandra::Consistency;
-  constexpr std::pair<std::string_view, Consistency> all[] = {
-      {"one", Consistency::one},       {"two", Consistency::two}, {"three", Consistency::three},
-      {"quorum", Consistency::quorum}, {"all", Consistency::all}, {"each_quorum", Consistency::each_quorum},
-      {"local_one", Consistency::local_one}};
+  constexpr std::pair<std::string_view, Consistency> all[] = {{"one", Consistency::one},
+                                                              {"two", Consistency::two},
+                                                              {"three", Consistency::three},
+                                                              {"quorum", Consistency::quorum},
+                                                              {"all", Consistency::all},
+                                                              {"each_quorum", Consistency::each_quorum},
+                                                              {"local_one", Consistency::local_one}};
   for (const auto& [key, value] : all) {
     if (key == name) return value;
   }

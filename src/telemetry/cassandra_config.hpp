@@ -1,4 +1,5 @@
-// What is asked of the Cassandra tier, checked, and as its floor takes it. Used by config.cpp, the tier and the commands.
+// What is asked of the Cassandra tier, checked, and as its floor takes it. Used by config.cpp, the tier and the
+// commands.
 #pragma once
 
 #include "arca/config.hpp"

@@ -1,5 +1,5 @@
-// CassandraLink: what the Cassandra tier stands on: a store, its connection, its tables. The real one is a client of the
-// driver with the tables that the settings describe; tests have one in memory.
+// CassandraLink: what the Cassandra tier stands on: a store, its connection, its tables. The real one is a client of
+// the driver with the tables that the settings describe; tests have one in memory.
 #pragma once
 
 #include <functional>

@@ -19,6 +19,7 @@ namespace {
 
 constexpr base::Duration seal_time = std::chrono::seconds(5);     // of what is open when the Collector is back
 constexpr base::Duration destroy_time = std::chrono::seconds(2);  // for the thread, when nobody has called end()
+constexpr base::Duration connect_time = std::chrono::seconds(3);  // until it is worth a word that nobody answers
 constexpr std::size_t text_size_max = 512;
 
 std::string list_of(const std::vector<std::string>& parts) {
@@ -96,8 +97,8 @@ class CassandraTier::State {
   };
   std::unique_ptr<Outlet> make_sink(cassandra::Purpose purpose, cassandra::ParkingStore& store, os::Random& random) {
     auto outlet = std::make_unique<Outlet>();
-    outlet->sink = std::make_unique<cassandra::CassandraSink>(store, rows.get(), clock, random,
-                                                              sink_options(options, purpose));
+    outlet->sink =
+        std::make_unique<cassandra::CassandraSink>(store, rows.get(), clock, random, sink_options(options, purpose));
     outlet->guarded = std::make_unique<ReadySink>(*outlet->sink, ready, options.poll);
     return outlet;
   }
@@ -130,9 +131,11 @@ class CassandraTier::State {
     if (now < schema_again_at) return;
     const cassandra::ConnectionStatus connection = link->connection();
     if (!connection.connected) {
-      if (!connection.last_error.empty()) say("no connection to Cassandra: " + connection.last_error);
+      const bool is_late = now - begun_at >= connect_time;
+      if (is_late && !connection.last_error.empty()) say("no connection to Cassandra: " + connection.last_error);
       return;
     }
+    schema_suspect.store(false, std::memory_order_release);  // what was said before says nothing about now
     const auto report = link->prepare();
     if (report && report->fits()) {
       if (!report->notes.empty()) say("Cassandra: " + list_of(report->notes));
@@ -206,6 +209,7 @@ class CassandraTier::State {
   std::unique_ptr<cassandra::ParkedSource> parked;
 
   // Touched by the thread only.
+  const base::SteadyTime begun_at = clock.steady_now();
   base::SteadyTime schema_again_at{};
   base::Duration schema_retry{};
   bool collector_was_well = true;
@@ -264,6 +268,9 @@ model::Sink& CassandraTier::own() noexcept { return *state_->own->guarded; }
 model::Sink& CassandraTier::foreign() noexcept { return *state_->foreign->guarded; }
 model::Sink* CassandraTier::archive() noexcept { return state_->archive ? state_->archive->guarded.get() : nullptr; }
 cassandra::ParkedSource* CassandraTier::parked_source() noexcept { return state_->parked.get(); }
+base::SteadyTime CassandraTier::tend_parked(base::SteadyTime now) {
+  return is_ready() ? state_->parked->tend(now) : now + state_->options.poll;
+}
 bool CassandraTier::holds_metrics() const noexcept { return state_->own->sink->holds_metrics(); }
 bool CassandraTier::is_ready() const noexcept { return state_->ready.load(std::memory_order_acquire); }
 

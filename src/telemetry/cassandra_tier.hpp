@@ -1,6 +1,6 @@
-// CassandraTier: all that one process needs to park in Cassandra and to deliver what lies there: the link, the sinks for
-// its own chunks, for those of dead writers and for the archive, the writer of rows, the parked source, and the thread
-// that tends them. Used by Pipeline and by `arca recover`.
+// CassandraTier: all that one process needs to park in Cassandra and to deliver what lies there: the link, the sinks
+// for its own chunks, for those of dead writers and for the archive, the writer of rows, the parked source, and the
+// thread that tends them. Used by Pipeline and by `arca recover`.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ struct CassandraTierOptions {
   // Whether the Collector takes everything, as far as its breakers know. When that turns true, what is parked is made
   // ready for recovery at once. Thread-safe; empty: never.
   std::function<bool()> collector_is_well = {};
-  base::Duration poll = std::chrono::milliseconds(100);                // how often to look at all this
-  base::Duration schema_retry_first = std::chrono::seconds(1);         // after tables that did not fit
+  base::Duration poll = std::chrono::milliseconds(100);         // how often to look at all this
+  base::Duration schema_retry_first = std::chrono::seconds(1);  // after tables that did not fit
   base::Duration schema_retry_max = std::chrono::seconds(30);
 };
 
@@ -41,8 +41,8 @@ struct ParkedItems {
   std::uint64_t waiting_item_count = 0;
 };
 
-// Thread-safe, but for end(). It waits for no cluster: until connection and tables are there its sinks are not ready, and
-// whatever goes wrong is said in the log and in status(). Who holds one of its sinks must be gone before it.
+// Thread-safe, but for end(). It waits for no cluster: until connection and tables are there its sinks are not ready,
+// and whatever goes wrong is said in the log and in status(). Who holds one of its sinks must be gone before it.
 class CassandraTier {
  public:
   static Result<std::unique_ptr<CassandraTier>> start(std::unique_ptr<CassandraLink> link, os::Clock& clock,
@@ -57,8 +57,11 @@ class CassandraTier {
   // For chunks that this process has recorded, and for others: what becomes of its own is told apart by that.
   [[nodiscard]] model::Sink& own() noexcept;
   [[nodiscard]] model::Sink& foreign() noexcept;
-  [[nodiscard]] model::Sink* archive() noexcept;                  // null unless it archives
+  [[nodiscard]] model::Sink* archive() noexcept;                    // null unless it archives
   [[nodiscard]] cassandra::ParkedSource* parked_source() noexcept;  // null unless it recovers
+
+  // For the lane that drains it: tends it once the tables are there. Requires parked_source().
+  base::SteadyTime tend_parked(base::SteadyTime now);
 
   // Whether a metric chunk of this process waits there.
   [[nodiscard]] bool holds_metrics() const noexcept;

@@ -42,7 +42,7 @@ std::uint64_t missed_items(const Status& status) noexcept {
 }  // namespace
 
 Result<std::unique_ptr<Runtime>> Runtime::start(const FinalizedConfig& config, os::Clock& clock,
-                                                 Destination destination) {
+                                                Destination destination) {
   os::set_log_level(log_level(config->log_level));
   std::unique_ptr<Runtime> runtime(new Runtime(config, clock, destination));
   for (const std::string& warning : config.warnings()) os::log(os::LogLevel::warn, "{}", warning);

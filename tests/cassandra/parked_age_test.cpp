@@ -149,9 +149,8 @@ TEST_F(ParkedRowsTest, the_rows_of_a_dead_writer_are_completed) {
   for (std::int32_t i = 0; i < 3; ++i) put_spans(whole, i, 1000 + 10 * static_cast<std::uint64_t>(i));
   seal(whole);
   const auto one = recoverer_with_rows();
-  ASSERT_TRUE(live_until(*one, [&] {
-    return entry_of(killed).rows_position == 10 && entry_of(whole).rows_position == 3;
-  }));
+  ASSERT_TRUE(
+      live_until(*one, [&] { return entry_of(killed).rows_position == 10 && entry_of(whole).rows_position == 3; }));
   EXPECT_EQ(store.rows().size(), 6U * 12U + 3U * 12U);
   EXPECT_TRUE(everything_arrived());
   live(one, 1min);

@@ -1,5 +1,5 @@
-// What the tests of ParkedSource stand on: a Cassandra in memory, writers that park in it, a Collector, and recoverers (a
-// source with its dispatcher) that live in the test's time and die when they are destroyed.
+// What the tests of ParkedSource stand on: a Cassandra in memory, writers that park in it, a Collector, and recoverers
+// (a source with its dispatcher) that live in the test's time and die when they are destroyed.
 #pragma once
 
 #include <gtest/gtest.h>

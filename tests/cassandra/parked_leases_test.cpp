@@ -1,4 +1,6 @@
 // Several recoverers at once: leases, fencing, and what a crash at any step repeats.
+#include <thread>
+
 #include "cassandra/parked_fixture.hpp"
 
 namespace arca::cassandra {
@@ -220,6 +222,31 @@ TEST_F(ParkedLeasesTest, resumes_after_a_crash_at_any_step_and_repeats_at_most_w
     EXPECT_TRUE(fresh.segments().at(0).replayed_at);
     EXPECT_LE(collector.submitted().size(), 12U + 2U * 3U);  // the window, and one whose progress was not written
   }
+}
+
+TEST_F(ParkedLeasesTest, answers_that_come_from_other_threads_while_it_is_used_and_when_it_is_gone_are_harmless) {
+  for (std::uint64_t writer = 1; writer <= 30; ++writer) sealed(writer, 1, 10);
+  store.hold(FakeParkingStore::Hold::request);
+  std::vector<std::jthread> cluster;
+  for (int i = 0; i < 2; ++i) {
+    cluster.emplace_back([this](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        if (!store.deliver(0)) std::this_thread::yield();
+      }
+    });
+  }
+  for (int life = 0; life < 200 && arrivals().size() < 300; ++life) {
+    const auto one = recoverer();
+    one->source.scan_now();
+    for (int i = 0; i < 50 * (life + 1); ++i) {
+      one->step(now());
+      static_cast<void>(one->source.status());
+      static_cast<void>(one->source.backlog());
+      if (i % 20 == 0) clock.advance(20ms);
+    }
+    clock.advance(31s);
+  }
+  EXPECT_TRUE(everything_arrived());
 }
 
 }  // namespace

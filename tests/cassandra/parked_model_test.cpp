@@ -1,6 +1,6 @@
-// Random operations against writers that park, recoverers that crash, freeze and share, a Collector and a Cassandra that
-// have bad days. In the end every chunk that a writer counts as parked has arrived or lies in quarantine, and whatever came
-// twice came under the same id.
+// Random operations against writers that park, recoverers that crash, freeze and share, a Collector and a Cassandra
+// that have bad days. In the end every chunk that a writer counts as parked has arrived or lies in quarantine, and
+// whatever came twice came under the same id.
 #include "cassandra/parked_fixture.hpp"
 
 namespace arca::cassandra {
@@ -33,7 +33,8 @@ class ParkedModelTest : public ParkedSourceTest, public testing::WithParamInterf
     return recoverer(made, static_cast<std::uint32_t>(1 + below(5)));
   }
 
-  // As CassandraSink does it: within the life of the segment, one metric chunk at a time, anew if an answer came too late.
+  // As CassandraSink does it: within the life of the segment, one metric chunk at a time, anew if an answer came too
+  // late.
   void park(Writer& writer) {
     if (writer.head && now() - writer.opened_at >= 20s) end(writer);
     if (!writer.head) {

@@ -1,5 +1,5 @@
-// ScriptedCql: a Cql that keeps what is asked and answers when the test says so. For the answers of a cluster that come in
-// an order, or with an outcome, that no real one gives when asked to.
+// ScriptedCql: a Cql that keeps what is asked and answers when the test says so. For the answers of a cluster that come
+// in an order, or with an outcome, that no real one gives when asked to.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,8 @@ namespace arca::cassandra {
 // Rows made of values.
 class ScriptedRows final : public Answer::Rows {
  public:
-  ScriptedRows(std::vector<std::string> columns, Values values) : columns_(std::move(columns)), values_(std::move(values)) {
+  ScriptedRows(std::vector<std::string> columns, Values values)
+      : columns_(std::move(columns)), values_(std::move(values)) {
     for (std::size_t i = 0; i < values_.count(); ++i) cells_.push_back({values_.at(i).data, values_.at(i).size});
   }
   [[nodiscard]] std::size_t count() const noexcept override { return cells_.size() / columns_.size(); }
@@ -47,8 +48,8 @@ class ScriptedCql final : public Cql {
     return Statement{static_cast<std::uint32_t>(texts_.size() - 1)};
   }
   void execute(Request request, AnswerCallback done) noexcept override {
-    asked.push_back({texts_[request.statement.number], std::move(request.values), 1, request.timestamp_us, false,
-                     std::move(done)});
+    asked.push_back(
+        {texts_[request.statement.number], std::move(request.values), 1, request.timestamp_us, false, std::move(done)});
   }
   void batch(Batch batch, AnswerCallback done) noexcept override {
     asked.push_back({texts_[batch.statement.number], std::move(batch.values), batch.row_count, batch.timestamp_us, true,

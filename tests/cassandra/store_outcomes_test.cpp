@@ -1,4 +1,5 @@
-// What CqlStore makes of outcomes, in every order: the statements that one operation is made of, one status, one callback.
+// What CqlStore makes of outcomes, in every order: the statements that one operation is made of, one status, one
+// callback.
 #include <gmock/gmock.h>
 
 #include <optional>
@@ -10,8 +11,8 @@
 namespace arca::cassandra {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 class StoreOutcomesTest : public ::testing::Test {
  protected:

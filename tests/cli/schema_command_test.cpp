@@ -67,9 +67,10 @@ TEST(StatusOfCassandraTest, ShowsNodesSegmentsRowsAndTheAlarm) {
   std::ostringstream out;
   Console console(out, out, false, false);
   const std::string text = status_as_text(
-      report_with(R"({"configured":true,"connected":true,"ready":true,"nodes_up":2,"nodes_known":3,"parked_bytes":2048,)"
-                  R"("open_segments":1,"waiting_segments":4,"oldest_age_seconds":90,"rows_pending":12,"near_ttl":true,)"
-                  R"("last_error":"no quorum"})"),
+      report_with(
+          R"({"configured":true,"connected":true,"ready":true,"nodes_up":2,"nodes_known":3,"parked_bytes":2048,)"
+          R"("open_segments":1,"waiting_segments":4,"oldest_age_seconds":90,"rows_pending":12,"near_ttl":true,)"
+          R"("last_error":"no quorum"})"),
       console);
   for (const char* part : {"ready, 2 of 3 nodes up", "parked 2.0 KiB", "5 segments", "the oldest 90s",
                            "rows of 12 items", "half of its TTL", "no quorum"}) {

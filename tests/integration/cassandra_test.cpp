@@ -169,7 +169,8 @@ TEST_F(CassandraTier, TheExporterOfTheStockSdkPutsEverySpanIntoCassandra) {
   ASSERT_TRUE(exporter.has_value()) << exporter.error().message();
   CassandraSpanExporter& seen = **exporter;
   namespace sdk = opentelemetry::sdk::trace;
-  auto provider = std::make_shared<sdk::TracerProvider>(std::make_unique<sdk::SimpleSpanProcessor>(std::move(*exporter)));
+  auto provider =
+      std::make_shared<sdk::TracerProvider>(std::make_unique<sdk::SimpleSpanProcessor>(std::move(*exporter)));
   const auto tracer = provider->GetTracer("stock");
   for (int i = 0; i < 500; ++i) {
     const auto span = tracer->StartSpan("stock");

@@ -16,7 +16,8 @@ TEST(CassandraExporter, WithoutContactPointsItDoesNotStartAndSaysWhy) {
   config.state_directory = directory / "state";
   const auto exporter = make_cassandra_span_exporter(config);
   ASSERT_FALSE(exporter);
-  EXPECT_NE(exporter.error().message().find("cassandra.contact_points"), std::string::npos) << exporter.error().message();
+  EXPECT_NE(exporter.error().message().find("cassandra.contact_points"), std::string::npos)
+      << exporter.error().message();
   EXPECT_FALSE(std::filesystem::exists(directory / "state"));
 }
 
@@ -29,7 +30,8 @@ TEST(CassandraExporter, WithoutADriverItDoesNotStartAndSaysWhereItWasLookedFor) 
   config.cassandra.driver = "/nowhere/libarca_cql.so";
   const auto exporter = make_cassandra_span_exporter(config);
   ASSERT_FALSE(exporter);
-  EXPECT_NE(exporter.error().message().find("/nowhere/libarca_cql.so"), std::string::npos) << exporter.error().message();
+  EXPECT_NE(exporter.error().message().find("/nowhere/libarca_cql.so"), std::string::npos)
+      << exporter.error().message();
 }
 
 TEST(CassandraExporter, SwitchedOffItTakesEverythingAndKeepsNothing) {

@@ -1,5 +1,6 @@
 """What a node and the check client need, in .cache/cassandra of the checkout: the jars of the server, a Python
 environment with the driver that is the tests' judge. Made by `tools/cassandra setup`, never by a test."""
+import glob
 import importlib.util
 import os
 import pathlib
@@ -13,6 +14,7 @@ CACHE = HERE.parent.parent / ".cache" / "cassandra"
 JARS = CACHE / "jars"
 ARCHIVE = CACHE / "classes.jsa"
 ENVIRONMENT = CACHE / "python"
+DEBIAN_JAVA = "/usr/lib/jvm/java-17-openjdk-*/bin/java"
 PYTHON = ENVIRONMENT / "bin" / "python"
 
 
@@ -33,8 +35,8 @@ def _command_output(command):
 
 def java():
     """Cassandra 5.0 runs on Java 11 or 17 only; ours is tested with 17."""
-    for candidate in (os.environ.get("JAVA_HOME", "") + "/bin/java", "java", "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
-                      "/usr/lib/jvm/java-17-openjdk-arm64/bin/java"):
+    home = os.environ.get("JAVA_HOME")
+    for candidate in ([home + "/bin/java"] if home else []) + ["java", *sorted(glob.glob(DEBIAN_JAVA))]:
         path = shutil.which(candidate)
         if path and re.search(r'JAVA_VERSION="17\.', release_of(path)):
             return path

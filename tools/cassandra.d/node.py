@@ -67,7 +67,7 @@ class Node:
 
     def log_tail(self, lines=30):
         try:
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+            return "\n".join(line[:300] for line in self.log_file.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
             return "(no log)"
 
@@ -123,7 +123,8 @@ class Node:
             "io.netty.allocator.useCacheForAllThreads": "true",
             "io.netty.allocator.maxOrder": 11,
         }
-        return [install.java(), *module_flags(), *install.archive_flags(options.get("archive_to")), f"-javaagent:{install.agent()}",
+        return [install.java(), *module_flags(), *install.archive_flags(options.get("archive_to")),
+                f"-javaagent:{install.agent()}",
                 f"-Xms{heap // 4}m", f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={heap}m", "-Xss256k", "-XX:+UseG1GC",
                 "-XX:G1HeapRegionSize=4m", "-XX:ActiveProcessorCount=2", "-XX:+PerfDisableSharedMem",
                 "-XX:+ExitOnOutOfMemoryError",

@@ -37,7 +37,8 @@ def _text(value):
 
 def select(address, port, statement, consistency=1, login=None, tls=None, timeout=2.0):
     """Raises NotServing with the reason unless the statement is answered with a result. `consistency`: how many replicas
-    must answer (1 to 3 are the numbers of ONE, TWO and THREE). `login`: (user, password). `tls`: (authority, certificate, key), the last two may be None."""
+    must answer (1 to 3 are the numbers of ONE, TWO and THREE). `login`: (user, password). `tls`: (authority,
+    certificate, key), the last two may be None."""
     try:
         with socket.create_connection((address, port), timeout) as plain:
             connection = plain

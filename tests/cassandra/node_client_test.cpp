@@ -1,6 +1,7 @@
 // CqlClient on real nodes: who may connect, what is bounded, and what becomes of it when keyspaces, processes and
 // clients come and go.
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,7 +126,9 @@ TEST_F(ClientTest, AForkedChildSendsNothingByTheClientOfItsParentAndMayOpenItsOw
   ASSERT_GE(child, 0);
   if (child == 0) ::_exit(child_result(std::move(client), known));
   int status = 0;
-  ASSERT_TRUE(support::wait_until([&] { return ::waitpid(child, &status, WNOHANG) == child; }, patience));
+  const bool has_ended = support::wait_until([&] { return ::waitpid(child, &status, WNOHANG) == child; }, patience);
+  if (!has_ended) ::kill(child, SIGKILL);
+  ASSERT_TRUE(has_ended) << "the child hangs";
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
   EXPECT_EQ(run(*client, "SELECT key FROM system.local").row_count(), 1U) << "the parent's goes on";
