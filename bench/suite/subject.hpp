@@ -13,8 +13,8 @@ struct Arguments {
   Plan plan;
   std::string endpoint = "127.0.0.1:4317";
   std::string state_directory;
-  double drain_s = 30;       // how long to wait at the end for what is not yet delivered
-  bool null_export = false;  // stock: encode, then throw away (the caller's cost alone)
+  double drain_s = 30;          // how long to wait at the end for what is not yet delivered
+  bool null_export = false;     // stock: encode, then throw away (the caller's cost alone)
   bool waits_for_rows = false;  // arca: the drain ends when the rows for look-up are written, too
 };
 
@@ -144,7 +144,8 @@ inline int run_subject(const Arguments& arguments, const Pipeline& pipeline) {
   const double cpu = cpu_seconds() - cpu_before;
   std::printf(
       "{\"made\":%llu,\"wall_s\":%.4f,\"caller_mean_ns\":%.1f,\"caller_p50_ns\":%llu,\"caller_p99_ns\":%llu,"
-      "\"caller_p999_ns\":%llu,\"cpu_s\":%.4f,\"rss_kib\":%ld,\"peak_rss_kib\":%ld,\"flushed\":%s,\"drain_s\":%.3f%s}\n",
+      "\"caller_p999_ns\":%llu,\"cpu_s\":%.4f,\"rss_kib\":%ld,\"peak_rss_kib\":%ld,\"flushed\":%s,\"drain_s\":%.3f%s}"
+      "\n",
       static_cast<unsigned long long>(outcome.made), outcome.wall_s, outcome.latency.mean(),
       static_cast<unsigned long long>(outcome.latency.quantile(0.5)),
       static_cast<unsigned long long>(outcome.latency.quantile(0.99)),

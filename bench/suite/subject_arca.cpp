@@ -41,15 +41,16 @@ bool warm_up(arca::Telemetry& telemetry, bench::trace::Tracer& tracer) {
 
 std::string account(const arca::Status& begin, const arca::Status& end, double rows_s, std::uint64_t rows) {
   std::array<char, 512> text{};
-  std::snprintf(text.data(), text.size(),
-                ",\"parked\":%llu,\"delivered\":%llu,\"kept\":%llu,\"refused\":%llu,\"lost\":%llu,\"stored_bytes\":%llu,"
-                "\"rows\":%llu,\"rows_s\":%.3f",
-                static_cast<unsigned long long>(end.traces.parked - begin.traces.parked),
-                static_cast<unsigned long long>(end.traces.delivered - begin.traces.delivered),
-                static_cast<unsigned long long>(end.traces.in_memory + end.traces.in_journal),
-                static_cast<unsigned long long>(end.traces.refused), static_cast<unsigned long long>(end.traces.lost),
-                static_cast<unsigned long long>(end.cassandra.parked_bytes - begin.cassandra.parked_bytes),
-                static_cast<unsigned long long>(rows), rows_s);
+  std::snprintf(
+      text.data(), text.size(),
+      ",\"parked\":%llu,\"delivered\":%llu,\"kept\":%llu,\"refused\":%llu,\"lost\":%llu,\"stored_bytes\":%llu,"
+      "\"rows\":%llu,\"rows_s\":%.3f",
+      static_cast<unsigned long long>(end.traces.parked - begin.traces.parked),
+      static_cast<unsigned long long>(end.traces.delivered - begin.traces.delivered),
+      static_cast<unsigned long long>(end.traces.in_memory + end.traces.in_journal),
+      static_cast<unsigned long long>(end.traces.refused), static_cast<unsigned long long>(end.traces.lost),
+      static_cast<unsigned long long>(end.cassandra.parked_bytes - begin.cassandra.parked_bytes),
+      static_cast<unsigned long long>(rows), rows_s);
   return text.data();
 }
 

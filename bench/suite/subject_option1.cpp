@@ -1,5 +1,6 @@
-// The subject: the stock SDK with its BatchSpanProcessor, and arca::CassandraSpanExporter behind it: the specification's
-// option 1. Its queue is larger than the default, which holds 2,048 spans: 5 ms at the rates that are measured.
+// The subject: the stock SDK with its BatchSpanProcessor, and arca::CassandraSpanExporter behind it: the
+// specification's option 1. Its queue is larger than the default, which holds 2,048 spans: 5 ms at the rates that are
+// measured.
 #include <opentelemetry/sdk/resource/resource.h>
 #include <opentelemetry/sdk/trace/batch_span_processor_factory.h>
 #include <opentelemetry/sdk/trace/batch_span_processor_options.h>
@@ -50,9 +51,7 @@ int main(int count, char** words) {
     accepted = behind.status().traces.accepted - before;
     return flushed;
   };
-  pipeline.more = [&] {
-    return ",\"parked\":" + std::to_string(parked) + ",\"accepted\":" + std::to_string(accepted);
-  };
+  pipeline.more = [&] { return ",\"parked\":" + std::to_string(parked) + ",\"accepted\":" + std::to_string(accepted); };
   pipeline.shutdown = [&] { provider->Shutdown(); };
   return bench::run_subject(arguments, pipeline);
 }

@@ -81,8 +81,8 @@ __attribute__((noinline)) inline void span_of_trace(trace::Tracer& tracer, const
   span->SetAttribute("http.response.status_code", static_cast<std::int64_t>(200 + i % 4));
   span->SetAttribute("bench.seq", static_cast<std::int64_t>(sequence));
   span->SetAttribute("cache.hit", (i & 1U) != 0);
-  span->AddEvent("cache.lookup", {{"cache.key", values.address[63 - i]},
-                                  {"cache.size", static_cast<std::int64_t>(sequence % 1000)}});
+  span->AddEvent("cache.lookup",
+                 {{"cache.key", values.address[63 - i]}, {"cache.size", static_cast<std::int64_t>(sequence % 1000)}});
   span->SetStatus(trace::StatusCode::kOk);
   if (is_root) root = span->GetContext();
   span->End();
