@@ -5,7 +5,7 @@ JOBS   ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
-.PHONY: all setup run test check format bench bench-quick soak fuzz install clean help
+.PHONY: all setup run run-cassandra test check format bench bench-quick bench-cassandra bench-cassandra-quick soak fuzz install clean help
 
 all:          ## build the library, the program, the examples and the tests (PRESET=release)
 	@tools/build $(PRESET) --jobs $(JOBS)
@@ -17,6 +17,11 @@ run:          ## the demonstration: a shop under load, a killed Collector, a kil
 	@tools/setup
 	@tools/build release --jobs $(JOBS) arca_program examples/shop/all
 	@tools/run_demo
+
+run-cassandra: ## the same with a real Cassandra: what the Collector cannot take is parked there, looked at, and comes back
+	@tools/setup
+	@tools/build release --jobs $(JOBS) arca_program examples/shop/all arca_cql_driver
+	@tools/run_demo_cassandra
 
 test:         ## set up, build, run all tests; ends with "N passed, N failed"
 	@tools/setup
@@ -39,6 +44,16 @@ bench-quick:  ## the same with fewer rounds, under five minutes
 	@tools/build release --jobs $(JOBS)
 	@tools/run_bench --quick
 
+bench-cassandra: ## the Cassandra tier beside the specification's design in Go; adds to build/bench/report.json
+	@tools/setup
+	@tools/build release --jobs $(JOBS)
+	@tools/run_bench_cassandra
+
+bench-cassandra-quick: ## the same with fewer rounds and less data
+	@tools/setup
+	@tools/build release --jobs $(JOBS)
+	@tools/run_bench_cassandra --quick
+
 soak:         ## 10,000 crash trials and a minute of each fuzz target
 	@tools/setup
 	@tools/build release --jobs $(JOBS)
@@ -57,4 +72,4 @@ clean:        ## remove the build directories; the Collector in .cache stays
 	rm -rf build
 
 help:         ## this list
-	@awk -F ':.*## ' '/^[a-z-]+: .*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+: .*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -15,7 +15,7 @@ if(TARGET arca_cassandra)
   target_compile_definitions(arca_cassandra PRIVATE ARCA_LIBRARY_DIRECTORY="${CMAKE_INSTALL_LIBDIR}")
 endif()
 arca_floor(telemetry arca_flow arca_sinks arca_cassandra opentelemetry-cpp::api opentelemetry-cpp::sdk opentelemetry-cpp::metrics
-  PkgConfig::YAML)
+  opentelemetry-cpp::trace PkgConfig::YAML)
 arca_floor(cli arca_telemetry fmt::fmt CLI11::CLI11 PkgConfig::HTTPLIB PkgConfig::NGHTTP2 PkgConfig::ISAL nlohmann_json::nlohmann_json)
 
 set(ARCA_FLOORS base os model otlp journal net flow sinks cassandra telemetry cli)

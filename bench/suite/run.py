@@ -11,112 +11,14 @@ lost spans has no zero-loss rate.
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
-import signal
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 
-ARGS = None
-
-
-def binary(name):
-    path = os.path.join(ARGS.build, name)
-    for candidate in (path, os.path.join(ARGS.build, "bench", "suite", name)):
-        if os.path.exists(candidate):
-            return candidate
-    sys.exit(f"{path} is missing: run `make` first")
-
-
-class Sink:
-    """One `arca sink`, cheap enough not to be what is measured."""
-
-    def __init__(self, *options):
-        self.directory = tempfile.mkdtemp(prefix="arca-bench-")
-        self.process = subprocess.Popen(
-            [binary("arca"), "sink", "--grpc-port", "0", "--http-port", "0", "--control-port", "0", "--quiet", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        ports = dict(re.findall(r"(\w+)=(127\.0\.0\.1:\d+)", line))
-        self.grpc, self.control = ports["grpc"], ports["control"]
-
-    def report(self):
-        with urllib.request.urlopen(f"http://{self.control}/report", timeout=20) as answer:
-            return json.load(answer)
-
-    def spans(self):
-        return self.report()["signals"]["traces"]["items"]
-
-    def behave(self, words):
-        body = json.dumps({"behave": words}).encode()
-        request = urllib.request.Request(f"http://{self.control}/behave", data=body, method="POST")
-        urllib.request.urlopen(request, timeout=20).read()
-
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def subject(name, endpoint, *options, timeout=300, prefix=()):
-    """Runs a subject to its end and returns the JSON it printed."""
-    state = tempfile.mkdtemp(prefix="arca-bench-state-")
-    try:
-        command = [*prefix, binary(f"subject_{name}"), "--endpoint", endpoint, "--state", state, *map(str, options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
-        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        return json.loads(lines[-1]) if lines else {}
-    finally:
-        shutil.rmtree(state, ignore_errors=True)
-
-
-def rounds(full, quick):
-    return quick if ARGS.quick else full
-
-
-def median(values):
-    return statistics.median(values)
-
-
-REPORT = []
-
-
-def machine():
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}"
-
-
-def add(name, value, unit, goal, met, peer_value=None, ratio=None, note=""):
-    row = {"name": name, "value": value, "unit": unit, "peer": "opentelemetry-cpp 1.19 BSP+OTLP" if peer_value is not None
-           else None, "peer_value": peer_value, "ratio": ratio, "goal": goal, "met": bool(met), "machine": machine()}
-    REPORT.append(row)
-    text = f"{name:32} {value:>14.4g} {unit:10}"
-    if peer_value is not None:
-        text += f" peer {peer_value:>12.4g}  ratio {ratio:>8.4g}"
-    print(f"{text}  goal {goal}  {'met' if met else 'NOT MET'}  {note}", flush=True)
+import harness
+from harness import Sink, add, binary, machine, median, rounds, subject
 
 
 # --- the measurements ---------------------------------------------------------------------------
@@ -155,7 +57,7 @@ def instructions(name, endpoint, *options):
 def caller_instructions():
     with Sink("--track", "none") as sink:
         ours = instructions("arca", sink.grpc)
-        peer = None if ARGS.without_peer else instructions("stock", sink.grpc, "--null-export", "yes")
+        peer = None if harness.ARGS.without_peer else instructions("stock", sink.grpc, "--null-export", "yes")
     add("caller_instructions", ours, "instr/span", "<= 3000", ours <= 3000, peer, peer and peer / ours,
         "callgrind, caller only")
 
@@ -164,7 +66,7 @@ def caller_mallocs():
     with Sink("--track", "none") as sink:
         ours = subject("arca", sink.grpc, "--mode", "mallocs", "--spans", 20_000)["mallocs_per_span"]
         peer = None
-        if not ARGS.without_peer:
+        if not harness.ARGS.without_peer:
             answer = subject("stock", sink.grpc, "--mode", "mallocs", "--spans", 5_000, "--null-export", "yes")
             peer = answer["mallocs_per_span"]
     add("caller_mallocs", ours, "per span", "0", ours < 0.0005, peer, peer and peer / max(ours, 0.001), "warm thread")
@@ -254,7 +156,7 @@ def cpu_at_100k():
 
 def outage():
     seconds = rounds(60, 15)
-    normal = one_run("arca", "--rate", 50_000, "--seconds", 10 if not ARGS.quick else 5)
+    normal = one_run("arca", "--rate", 50_000, "--seconds", 10 if not harness.ARGS.quick else 5)
     with Sink("--track", "ids") as sink:
         sink.behave("refuse")
         state = tempfile.mkdtemp(prefix="arca-bench-state-")
@@ -322,32 +224,16 @@ MEASUREMENTS = {"caller_ns": caller_cost, "caller_instructions": caller_instruct
 
 
 def main():
-    global ARGS
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build/release", help="directory with the release build")
-    parser.add_argument("--out", default="build/bench/report.json", help="where the JSON goes")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under five minutes")
-    parser.add_argument("--only", help="names of measurements, comma-separated: " + ", ".join(MEASUREMENTS))
     parser.add_argument("--without-peer", action="store_true",
                         help="caller_instructions and caller_mallocs of Arca alone: what the test bench.budget runs")
-    parser.add_argument("--check", action="store_true", help="fail when a goal is not met")
-    ARGS = parser.parse_args()
-    wanted = ARGS.only.split(",") if ARGS.only else list(MEASUREMENTS)
-    for name in wanted:
-        if name not in MEASUREMENTS:
-            parser.error(f"there is no measurement {name}")
+    wanted = harness.parse(parser, MEASUREMENTS)
     begin = time.monotonic()
     print(f"machine: {machine()}, load {os.getloadavg()[0]:.1f}", flush=True)
     for name in wanted:
         MEASUREMENTS[name]()
-    os.makedirs(os.path.dirname(ARGS.out) or ".", exist_ok=True)
-    with open(ARGS.out, "w", encoding="utf-8") as file:
-        json.dump(REPORT, file, indent=1)
-    missed = [row["name"] for row in REPORT if not row["met"]]
-    print(f"{len(REPORT)} figures in {time.monotonic() - begin:.0f} s, written to {ARGS.out}; "
-          + (f"goals not met: {', '.join(missed)}" if missed else "all goals met"))
-    if ARGS.check and missed:
-        sys.exit(1)
+    harness.finish(begin)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,16 @@ struct Arguments {
   Plan plan;
   std::string endpoint = "127.0.0.1:4317";
   std::string state_directory;
-  double drain_s = 30;       // how long to wait at the end for what is not yet delivered
-  bool null_export = false;  // stock: encode, then throw away (the caller's cost alone)
+  double drain_s = 30;          // how long to wait at the end for what is not yet delivered
+  bool null_export = false;     // stock: encode, then throw away (the caller's cost alone)
+  bool waits_for_rows = false;  // arca: the drain ends when the rows for look-up are written, too
 };
 
 struct Pipeline {
   Tracer tracer;
   std::function<bool(double seconds)> flush;  // true: everything delivered
   std::function<void()> shutdown;
+  std::function<std::string()> more = {};  // JSON members that are added to the answer, each with a comma before it
 };
 
 inline Arguments parse(int count, char** words) {
@@ -46,6 +48,10 @@ inline Arguments parse(int count, char** words) {
       arguments.drain_s = std::stod(value);
     else if (key == "--null-export")
       arguments.null_export = std::strcmp(value, "yes") == 0;
+    else if (key == "--traces")
+      arguments.plan.in_traces = std::strcmp(value, "yes") == 0;
+    else if (key == "--rows")
+      arguments.waits_for_rows = std::strcmp(value, "yes") == 0;
     else
       throw std::invalid_argument("unknown option " + key);
   }
@@ -138,12 +144,13 @@ inline int run_subject(const Arguments& arguments, const Pipeline& pipeline) {
   const double cpu = cpu_seconds() - cpu_before;
   std::printf(
       "{\"made\":%llu,\"wall_s\":%.4f,\"caller_mean_ns\":%.1f,\"caller_p50_ns\":%llu,\"caller_p99_ns\":%llu,"
-      "\"caller_p999_ns\":%llu,\"cpu_s\":%.4f,\"rss_kib\":%ld,\"peak_rss_kib\":%ld,\"flushed\":%s,\"drain_s\":%.3f}\n",
+      "\"caller_p999_ns\":%llu,\"cpu_s\":%.4f,\"rss_kib\":%ld,\"peak_rss_kib\":%ld,\"flushed\":%s,\"drain_s\":%.3f%s}"
+      "\n",
       static_cast<unsigned long long>(outcome.made), outcome.wall_s, outcome.latency.mean(),
       static_cast<unsigned long long>(outcome.latency.quantile(0.5)),
       static_cast<unsigned long long>(outcome.latency.quantile(0.99)),
       static_cast<unsigned long long>(outcome.latency.quantile(0.999)), cpu, rss_made, peak_rss_kib(),
-      flushed ? "true" : "false", drain_s);
+      flushed ? "true" : "false", drain_s, pipeline.more ? pipeline.more().c_str() : "");
   std::fflush(stdout);
   pipeline.shutdown();
   return 0;

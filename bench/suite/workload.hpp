@@ -62,6 +62,32 @@ __attribute__((noinline)) inline void typical_span(trace::Tracer& tracer, const 
   span->End();
 }
 
+// The same as one of ten spans of a trace, and its event has a second attribute: what the Go peer records, too (see
+// bench/peers/go/workload). The first of the ten is the root, whose context is kept in `root`.
+inline constexpr std::uint64_t spans_per_trace = 10;
+__attribute__((noinline)) inline void span_of_trace(trace::Tracer& tracer, const Values& values, std::uint64_t sequence,
+                                                    trace::SpanContext& root) {
+  const std::size_t i = sequence % 64;
+  const bool is_root = sequence % spans_per_trace == 0;
+  trace::StartSpanOptions options;
+  options.kind = trace::SpanKind::kServer;
+  if (!is_root) options.parent = root;
+  const auto span = tracer.StartSpan("GET /customers/{id}/orders", options);
+  span->SetAttribute("http.request.method", "GET");
+  span->SetAttribute("url.path", values.url[i]);
+  span->SetAttribute("client.address", values.address[i]);
+  span->SetAttribute("user_agent.original", values.user_agent[i]);
+  span->SetAttribute("http.route", "/customers/{id}/orders");
+  span->SetAttribute("http.response.status_code", static_cast<std::int64_t>(200 + i % 4));
+  span->SetAttribute("bench.seq", static_cast<std::int64_t>(sequence));
+  span->SetAttribute("cache.hit", (i & 1U) != 0);
+  span->AddEvent("cache.lookup",
+                 {{"cache.key", values.address[63 - i]}, {"cache.size", static_cast<std::int64_t>(sequence % 1000)}});
+  span->SetStatus(trace::StatusCode::kOk);
+  if (is_root) root = span->GetContext();
+  span->End();
+}
+
 // Logarithmic histogram: 64 powers of two with 16 steps each. Fixed memory, no allocation while measuring.
 class Histogram {
  public:
@@ -109,6 +135,7 @@ struct Plan {
   double seconds = 4;
   unsigned threads = 1;
   std::uint64_t spans = 0;  // hot: how many; max: stop after so many (0: by time)
+  bool in_traces = false;   // rate, max: ten spans a trace instead of one
 };
 
 struct Outcome {
@@ -121,9 +148,13 @@ inline void run_thread(const Plan& plan, Tracer tracer, unsigned thread, std::ui
   const Values values;
   std::uint64_t sequence = static_cast<std::uint64_t>(thread) << 40U;
   const std::uint64_t first = sequence;
+  trace::SpanContext root = trace::SpanContext::GetInvalid();
   const auto one = [&] {
     const std::uint64_t begin = now_ns();
-    typical_span(*tracer, values, sequence++);
+    if (plan.in_traces)
+      span_of_trace(*tracer, values, sequence++, root);
+    else
+      typical_span(*tracer, values, sequence++);
     outcome.latency.add(now_ns() - begin);
   };
   if (plan.mode == "max") {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace arca::net {
 namespace {
@@ -17,32 +18,46 @@ std::uint8_t* input_of(base::Bytes bytes) noexcept {
   return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
 }
 
-// Room for what follows: what was typical of OTLP (a fifth) first, then doubling.
-void grow(std::vector<std::byte>& out, isal_zstream& stream) {
-  const std::size_t used = stream.total_out;
-  out.resize(std::max<std::size_t>(out.size() * 2, 4096));
-  stream.next_out = reinterpret_cast<std::uint8_t*>(out.data()) + used;
-  stream.avail_out = static_cast<std::uint32_t>(std::min(out.size() - used, feed_size_max));
-}
+// Where compressed bytes go: grows by doubling. Nothing of it is cleared before it is written, as a vector would do.
+class Room {
+ public:
+  explicit Room(std::size_t size) : size_(size), bytes_(std::make_unique_for_overwrite<std::byte[]>(size)) {}
+
+  void give(isal_zstream& stream) {
+    if (stream.total_out == size_) {
+      auto larger = std::make_unique_for_overwrite<std::byte[]>(2 * size_);
+      std::copy_n(bytes_.get(), size_, larger.get());
+      bytes_ = std::move(larger);
+      size_ *= 2;
+    }
+    stream.next_out = reinterpret_cast<std::uint8_t*>(bytes_.get()) + stream.total_out;
+    stream.avail_out = static_cast<std::uint32_t>(std::min(size_ - stream.total_out, feed_size_max));
+  }
+  [[nodiscard]] std::vector<std::byte> first(std::size_t size) const { return {bytes_.get(), bytes_.get() + size}; }
+
+ private:
+  std::size_t size_;
+  std::unique_ptr<std::byte[]> bytes_;
+};
 
 }  // namespace
 
 std::optional<std::vector<std::byte>> gzip(const model::Payload& payload) {
-  const auto stream = std::make_unique<isal_zstream>();  // 100 KiB and more: not for a stack
-  std::vector<std::uint8_t> level_buffer(ISAL_DEF_LVL1_DEFAULT);
+  // 400 KiB together, too much for a stack; initialized as far as needed by isal_deflate_init and at the first bytes.
+  const auto stream = std::make_unique_for_overwrite<isal_zstream>();
+  const auto level_buffer = std::make_unique_for_overwrite<std::uint8_t[]>(ISAL_DEF_LVL1_DEFAULT);
   isal_deflate_init(stream.get());
   stream->level = 1;
-  stream->level_buf = level_buffer.data();
-  stream->level_buf_size = static_cast<std::uint32_t>(level_buffer.size());
+  stream->level_buf = level_buffer.get();
+  stream->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
   stream->gzip_flag = IGZIP_GZIP;
   stream->flush = NO_FLUSH;
-  std::vector<std::byte> out(payload.size() / 4 + 512);
-  stream->next_out = reinterpret_cast<std::uint8_t*>(out.data());
-  stream->avail_out = static_cast<std::uint32_t>(std::min(out.size(), feed_size_max));
+  Room room(payload.size() / 4 + 4096);  // typical of OTLP is a fifth
+  room.give(*stream);
 
   const auto deflate_all_input = [&]() -> bool {
     do {
-      if (stream->avail_out == 0) grow(out, *stream);
+      if (stream->avail_out == 0) room.give(*stream);
       if (isal_deflate(stream.get()) != COMP_OK) return false;
     } while (stream->avail_in > 0 || stream->avail_out == 0);
     return true;
@@ -60,21 +75,21 @@ std::optional<std::vector<std::byte>> gzip(const model::Payload& payload) {
   stream->next_in = nullptr;
   stream->avail_in = 0;
   while (stream->internal_state.state != ZSTATE_END) {
-    if (stream->avail_out == 0) grow(out, *stream);
+    if (stream->avail_out == 0) room.give(*stream);
     if (isal_deflate(stream.get()) != COMP_OK) return std::nullopt;
   }
-  out.resize(stream->total_out);
-  return out;
+  return room.first(stream->total_out);
 }
 
 std::optional<std::vector<std::byte>> gunzip(base::Bytes compressed, std::size_t size_max) {
   if (compressed.size() > feed_size_max) return std::nullopt;
-  const auto state = std::make_unique<inflate_state>();
+  const auto state = std::make_unique_for_overwrite<inflate_state>();
   isal_inflate_init(state.get());
   state->crc_flag = ISAL_GZIP;
   state->next_in = input_of(compressed);
   state->avail_in = static_cast<std::uint32_t>(compressed.size());
-  std::vector<std::byte> out(std::min<std::size_t>(size_max, 4096));
+  // Room for what is typical of OTLP; more, up to size_max, only as it comes.
+  std::vector<std::byte> out(std::min<std::size_t>(size_max, 4096 + 10 * compressed.size()));
   std::size_t used = 0;
   for (;;) {
     state->next_out = reinterpret_cast<std::uint8_t*>(out.data()) + used;

@@ -1,6 +1,8 @@
 // CqlStore against a real node: what is put is read back, repeated writes are one, and progress never goes back.
 #include <gmock/gmock.h>
 
+#include <array>
+#include <deque>
 #include <set>
 
 #include "base/crc32c.hpp"
@@ -283,9 +285,11 @@ TEST_F(StoreTest, TheRowsOfATraceAreAsTheSpecificationHasThemAndLargeTracesComeI
   TraceRows rows;
   rows.trace_id = to_string(random_uuid(os::system_random()));
   const base::WallTime start{std::chrono::milliseconds(1'800'000'000'123)};
+  std::deque<std::string> span_ids;
+  const std::array<std::byte, 2> data{std::byte{1}, std::byte{2}};
   for (int i = 0; i < 300; ++i) {
     rows.rows.push_back(
-        {"span" + std::to_string(i), start + milliseconds(i), "checkout", "GET /", {std::byte{1}, std::byte{2}}});
+        {span_ids.emplace_back("span" + std::to_string(i)), start + milliseconds(i), "checkout", "GET /", data});
   }
   const auto put = wait_done([&](StoreDone done) { store_->put_rows(rows, now_us(), std::move(done)); });
   ASSERT_TRUE(put.ok()) << put.message;
