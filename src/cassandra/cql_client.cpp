@@ -358,7 +358,7 @@ Result<void> CqlClient::wait_connected(std::chrono::milliseconds timeout) {
                      fmt::format("Cassandra at {} was not reached within {} ms{}{}", state_->contact_points(),
                                  timeout.count(), why.empty() ? "" : ": ", why));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // the driver tells nobody that it has connected
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the driver tells nobody that it has connected
   }
 }
 

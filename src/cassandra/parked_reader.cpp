@@ -23,7 +23,8 @@ constexpr std::string_view index_text =
     "SELECT start_ns, trace_id, duration_ns, errors FROM {0}.overflow_traces WHERE service = ? AND bucket = ? AND "
     "start_ns >= ? AND start_ns < ? LIMIT ?";
 constexpr std::string_view heads_text =
-    "SELECT position, writer, sequence, signal, sealed_at_ns, raw_size FROM {0}.overflow_chunks WHERE segment = ?";
+    "SELECT position, writer, sequence, signal, sealed_at_ns, raw_size FROM {0}.overflow_chunks WHERE segment = ? "
+    "AND position >= ?";
 constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE day = ?";
 constexpr std::string_view quarantine_days_text = "SELECT DISTINCT day FROM {0}.quarantine";
 

@@ -80,8 +80,8 @@ class ParkedReader {
   // Segments that may hold items of this time, the newest first. Those that their writer has not sealed say little of
   // themselves, and are always given.
   Result<std::vector<SegmentEntry>> segments(const TimeRange& range);
-  // What lies in these segments, in no order.
-  Result<std::vector<ChunkHead>> chunk_heads(const std::vector<SegmentEntry>& segments);
+  // What lies in these segments from these positions on, in no order.
+  Result<std::vector<ChunkHead>> chunk_heads(const std::vector<ChunkSpot>& from);
   // Chunks as they are stored, in no order; one that is not there is left out. Stops when `take` says false.
   using TakeChunk = std::function<bool(const StoredChunk&)>;
   Result<void> read_chunks(const std::vector<ChunkSpot>& spots, const TakeChunk& take);

@@ -63,13 +63,13 @@ Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range)
   return all;
 }
 
-Result<std::vector<ChunkHead>> ParkedReader::chunk_heads(const std::vector<SegmentEntry>& segments) {
+Result<std::vector<ChunkHead>> ParkedReader::chunk_heads(const std::vector<ChunkSpot>& from) {
   std::vector<ChunkHead> all;
   const auto done = state_->select(
-      state_->heads, segments.size(),
+      state_->heads, from.size(),
       [&](std::size_t number) {
         Values values;
-        values.uuid(segments[number].head.name.id);
+        values.uuid(from[number].segment).integer(from[number].position);
         return values;
       },
       heads_page_size,
@@ -79,7 +79,9 @@ Result<std::vector<ChunkHead>> ParkedReader::chunk_heads(const std::vector<Segme
         head.position = row.integer(0).value_or(0);
         head.id.writer.value = static_cast<std::uint64_t>(row.bigint(1).value_or(0));
         head.id.sequence = static_cast<std::uint64_t>(row.bigint(2).value_or(0));
-        head.signal = static_cast<model::Signal>(row.tinyint(3).value_or(0));
+        // Numbers that we do not know are those of damage, which unpack() tells of.
+        const auto signal = static_cast<std::uint8_t>(row.tinyint(3).value_or(0));
+        head.signal = signal < model::signal_count ? static_cast<model::Signal>(signal) : model::Signal::traces;
         head.sealed_at = base::WallTime(base::Duration(row.bigint(4).value_or(0)));
         head.raw_size = static_cast<std::uint32_t>(row.integer(5).value_or(0));
         return true;

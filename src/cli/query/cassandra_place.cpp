@@ -18,7 +18,8 @@ using model::Signal;
 // How far back segments are looked for whose rows are not complete, when no time is asked for: rows follow within
 // seconds, and after a crash with the next recovery.
 constexpr base::Duration rows_lag_max = std::chrono::hours(1);
-constexpr base::Duration log_margin = std::chrono::minutes(1);  // between a span and the log records around it
+// Between a span, the log records around it, and the sealing of their chunk, which is done every second.
+constexpr base::Duration log_margin = std::chrono::seconds(15);
 constexpr base::Duration follow_interval = std::chrono::seconds(1);
 
 // The times of the spans in some rows.
@@ -31,11 +32,8 @@ class SpanTimes final : public otlp::RequestVisitor {
   std::optional<base::WallTime> begin, end;
 };
 
-bool has_signal(const SegmentEntry& entry, model::SignalSet signals) {
-  if (!entry.sealed_at) return true;  // not told before
-  return std::any_of(model::all_signals.begin(), model::all_signals.end(), [&](Signal signal) {
-    return signals.contains(signal) && entry.summary.item_count[model::index_of(signal)] != 0;
-  });
+bool has_signal(const SegmentEntry& entry, Signal signal) {
+  return !entry.sealed_at || entry.summary.item_count[model::index_of(signal)] != 0;  // not told before
 }
 
 bool has_service(const SegmentEntry& entry, const std::string& service) {
@@ -94,21 +92,27 @@ Result<void> CassandraPlace::read(const Wanted& wanted, Reader& reader) {
   const auto from = access_->reader();
   if (!from) return failure(from.error());
   if (!wanted.traces.empty()) return read_named(**from, wanted, reader);
-  if (wanted.signals.contains(Signal::traces) && !wanted.is_following) {
-    const auto segments = (*from)->segments({wanted.since.value_or(clock_.wall_now() - rows_lag_max), wanted.until});
-    return segments ? read_without_rows(**from, wanted, *segments, reader) : failure(segments.error());
-  }
+  const bool has_rows = wanted.signals.contains(Signal::traces) && !wanted.is_following;
   if (wanted.is_following) {
     if (clock_.steady_now() < next_look_) return {};
     next_look_ = clock_.steady_now() + follow_interval;
   }
-  auto segments = (*from)->segments({wanted.since, wanted.until});
+  std::optional<base::WallTime> since = wanted.since;
+  if (has_rows && !since) since = clock_.wall_now() - rows_lag_max;
+  auto segments = (*from)->segments({since, wanted.until});
   if (!segments) return failure(segments.error());
   Selection selection;
   for (SegmentEntry& each : *segments) {
-    if (!has_signal(each, wanted.signals) || !has_service(each, wanted.service)) continue;
-    selection.segments.push_back(std::move(each));
-    selection.from.push_back(0);
+    if (!has_service(each, wanted.service)) continue;
+    Part part;
+    for (const Signal signal : model::all_signals) {
+      if (!wanted.signals.contains(signal) || !has_signal(each, signal)) continue;
+      const bool is_known = has_rows && signal == Signal::traces;
+      if (is_known && has_all_rows(each)) continue;
+      part.from[model::index_of(signal)] = is_known ? each.rows_position : 0;
+    }
+    part.segment = std::move(each);
+    selection.parts.push_back(std::move(part));
   }
   return read_chunks(**from, wanted, selection, reader);
 }
@@ -127,72 +131,68 @@ Result<CassandraPlace::Found> CassandraPlace::read_rows(ParkedReader& from, cons
   return Found{times.begin, times.end};
 }
 
+// The rows, chunks whose rows are not yet written, and log records, which lie in chunks only: those of a trace in
+// chunks that were sealed around it.
 Result<void> CassandraPlace::read_named(ParkedReader& from, const Wanted& wanted, Reader& reader) {
+  const bool wants_spans = wanted.signals.contains(Signal::traces);
   const bool wants_logs = wanted.signals.contains(Signal::logs);
   Found found;
-  if (wanted.signals.contains(Signal::traces)) {
+  if (wants_spans) {
     const auto rows = read_rows(from, wanted, reader);
     if (!rows) return failure(rows.error());
     if (wanted.is_indexed_only && !wants_logs) return {};
     found = *rows;
   }
   base::WallTime since = wanted.since.value_or(clock_.wall_now() - rows_lag_max);
-  if (found.begin && wants_logs && !wanted.since) since = std::min(since, *found.begin - log_margin);
-  const auto segments = from.segments({since, wanted.until});
+  Selection selection;
+  if (found.begin) selection.logs_sealed_from = *found.begin - log_margin;
+  if (found.end) selection.logs_sealed_until = *found.end + log_margin;
+  if (wants_logs && !wanted.since) since = std::min(since, selection.logs_sealed_from.value_or(since));
+  auto segments = from.segments({since, wanted.until});
   if (!segments) return failure(segments.error());
-  if (wanted.signals.contains(Signal::traces)) {
-    if (const auto done = read_without_rows(from, wanted, *segments, reader); !done) return done;
-  }
-  return wants_logs ? read_logs_of(from, wanted, found, *segments, reader) : Result<void>();
-}
-
-// Chunks behind the position up to which the rows of their segment are written.
-Result<void> CassandraPlace::read_without_rows(ParkedReader& from, const Wanted& wanted, const Segments& segments,
-                                               Reader& reader) {
-  Wanted spans = wanted;
-  spans.signals = model::SignalSet::only(Signal::traces);
-  Selection selection;
-  for (const SegmentEntry& each : segments) {
-    if (has_all_rows(each) || !has_signal(each, spans.signals) || !has_service(each, wanted.service)) continue;
-    selection.segments.push_back(each);
-    selection.from.push_back(each.rows_position);
-  }
-  return read_chunks(from, spans, selection, reader);
-}
-
-// Log records lie in chunks only; those of a trace in chunks that were sealed around it.
-Result<void> CassandraPlace::read_logs_of(ParkedReader& from, const Wanted& wanted, const Found& found,
-                                          const Segments& segments, Reader& reader) {
-  Wanted records = wanted;
-  records.signals = model::SignalSet::only(Signal::logs);
-  if (found.begin) records.since = std::max(records.since.value_or(*found.begin), *found.begin);
-  Selection selection;
-  if (found.end) selection.sealed_until = *found.end + log_margin;
-  for (const SegmentEntry& each : segments) {
+  for (SegmentEntry& each : *segments) {
     const cassandra::SegmentSummary& summary = each.summary;
-    if (!has_signal(each, records.signals)) continue;
-    if (found.begin && summary.time_max && *summary.time_max < *found.begin - log_margin) continue;
-    if (found.end && summary.time_min && *summary.time_min > *found.end + log_margin) continue;
-    selection.segments.push_back(each);
-    selection.from.push_back(0);
+    const bool is_earlier = found.begin && summary.time_max && *summary.time_max < *selection.logs_sealed_from;
+    const bool is_later = found.end && summary.time_min && *summary.time_min > *selection.logs_sealed_until;
+    Part part;
+    if (wants_spans && !has_all_rows(each) && has_signal(each, Signal::traces)) {
+      part.from[model::index_of(Signal::traces)] = each.rows_position;
+    }
+    if (wants_logs && !is_earlier && !is_later && has_signal(each, Signal::logs)) {
+      part.from[model::index_of(Signal::logs)] = 0;
+    }
+    part.segment = std::move(each);
+    selection.parts.push_back(std::move(part));
   }
-  return read_chunks(from, records, selection, reader);
+  return read_chunks(from, wanted, selection, reader);
 }
 
 Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wanted, const Selection& selection,
                                          Reader& reader) {
   constexpr std::size_t at_once = 64;  // so that what was found may end the reading
-  auto heads = from.chunk_heads(selection.segments);
+  std::vector<cassandra::ChunkSpot> spots;
+  std::vector<const Part*> parts;
+  for (const Part& each : selection.parts) {
+    const std::int32_t first = *std::min_element(each.from.begin(), each.from.end());
+    if (first == Part::nothing) continue;
+    spots.push_back({each.segment.head.name.id, first});
+    parts.push_back(&each);
+  }
+  auto heads = from.chunk_heads(spots);
   if (!heads) return failure(heads.error());
   std::erase_if(*heads, [&](const cassandra::ChunkHead& head) {
-    return head.position < selection.from[head.segment] || !wanted.signals.contains(head.signal) ||
-           is_before(wanted, head.sealed_at) || (selection.sealed_until && head.sealed_at > *selection.sealed_until) ||
-           !reader.wants(head.id);
+    if (!wanted.signals.contains(head.signal) || is_before(wanted, head.sealed_at)) return true;
+    if (head.position < parts[head.segment]->from[model::index_of(head.signal)]) return true;
+    if (head.signal == Signal::logs) {
+      if (selection.logs_sealed_from && head.sealed_at < *selection.logs_sealed_from) return true;
+      if (selection.logs_sealed_until && head.sealed_at > *selection.logs_sealed_until) return true;
+    }
+    return !reader.wants(head.id);
   });
   std::sort(heads->begin(), heads->end(),
             [](const cassandra::ChunkHead& a, const cassandra::ChunkHead& b) { return a.sealed_at > b.sealed_at; });
   for (std::size_t at = 0; at < heads->size(); at += at_once) {
-    std::vector<cassandra::ChunkSpot> spots;
+    spots.clear();
     for (std::size_t i = at; i < std::min(at + at_once, heads->size()); ++i) {
       const cassandra::ChunkHead& head = (*heads)[i];
       Wanted newer = wanted;
@@ -200,7 +200,7 @@ Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wante
       if (oldest) newer.since = std::max(newer.since.value_or(*oldest), *oldest);
       if (is_before(newer, head.sealed_at)) continue;
       if (!reader.may_read(head.raw_size)) return {};
-      spots.push_back({selection.segments[head.segment].head.name.id, head.position});
+      spots.push_back({parts[head.segment]->segment.head.name.id, head.position});
     }
     const auto done = from.read_chunks(spots, [&](const cassandra::StoredChunk& stored) {
       give(stored, Place::cassandra, wanted, reader);

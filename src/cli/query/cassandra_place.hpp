@@ -56,18 +56,19 @@ class CassandraPlace final : public TelemetryPlace {
     std::optional<base::WallTime> begin, end;
   };
   Result<Found> read_rows(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
-  using Segments = std::vector<cassandra::SegmentEntry>;
   Result<void> read_named(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
-  Result<void> read_without_rows(cassandra::ParkedReader& from, const Wanted& wanted, const Segments& segments,
-                                 Reader& reader);
-  Result<void> read_logs_of(cassandra::ParkedReader& from, const Wanted& wanted, const Found& found,
-                            const Segments& segments, Reader& reader);
-  // Reads the chunks of these segments that are wanted, the newest first. `from` of a segment is its first position.
-  struct Selection {
-    std::vector<cassandra::SegmentEntry> segments;
-    std::vector<std::int32_t> from;
-    std::optional<base::WallTime> sealed_until;
+
+  // A segment, and for each signal the first position that is wanted.
+  struct Part {
+    static constexpr std::int32_t nothing = INT32_MAX;
+    cassandra::SegmentEntry segment;
+    std::array<std::int32_t, model::signal_count> from{nothing, nothing, nothing};
   };
+  struct Selection {
+    std::vector<Part> parts;
+    std::optional<base::WallTime> logs_sealed_from, logs_sealed_until;
+  };
+  // Reads the chunks that are wanted, the newest first.
   Result<void> read_chunks(cassandra::ParkedReader& from, const Wanted& wanted, const Selection& selection,
                            Reader& reader);
 

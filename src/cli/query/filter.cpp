@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cli/terminal_text.hpp"
+#include "otlp/wire_reader.hpp"
 
 namespace arca::cli::query {
 
@@ -37,10 +38,20 @@ bool is_value(const otlp::ValueView& value, const std::string& wanted) {
   return value_text(value) == wanted;
 }
 
-bool has(const std::vector<otlp::KeyValueView>& attributes, const std::pair<std::string, std::string>& wanted) {
-  return std::any_of(attributes.begin(), attributes.end(), [&](const otlp::KeyValueView& each) {
-    return each.key == wanted.first && is_value(each.value, wanted.second);
+// Looks at keys alone until one fits: a million spans may be asked.
+bool has(const otlp::AttributesView& attributes, const std::pair<std::string, std::string>& wanted) {
+  bool found = false;
+  otlp::for_each_field(attributes.message, [&](const otlp::Field& pair) {
+    if (!pair.is(attributes.field_number, otlp::WireType::length)) return true;
+    bool is_key = false;
+    otlp::for_each_field(pair.bytes, [&](const otlp::Field& field) {
+      if (field.is(1, otlp::WireType::length)) is_key = field.text() == wanted.first;
+      if (field.is(2, otlp::WireType::length) && is_key) found = is_value(otlp::read_value(field.bytes), wanted.second);
+      return !found;
+    });
+    return !found;
   });
+  return found;
 }
 
 bool is_trace(base::Bytes id, const TraceId& wanted) noexcept {
@@ -67,11 +78,9 @@ bool Filter::takes_time(std::uint64_t nanos) const noexcept {
 }
 
 bool Filter::takes_attributes(const Owner& owner, const otlp::AttributesView& attributes_of_record) const {
-  if (attributes.empty()) return true;
-  const auto own = attributes_of_record.all();
-  const auto above = owner.resource.all();
-  return std::all_of(attributes.begin(), attributes.end(),
-                     [&](const auto& wanted) { return has(own, wanted) || has(above, wanted); });
+  return std::all_of(attributes.begin(), attributes.end(), [&](const auto& wanted) {
+    return has(attributes_of_record, wanted) || has(owner.resource, wanted);
+  });
 }
 
 bool Filter::takes(const Owner& owner, const otlp::SpanView& span) const {

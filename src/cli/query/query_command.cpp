@@ -11,6 +11,7 @@
 #include "cli/state_directory.hpp"
 #include "cli/units.hpp"
 #include "os/environment.hpp"
+#include "os/log.hpp"
 #include "telemetry/cassandra_config.hpp"
 
 namespace arca::cli {
@@ -80,6 +81,7 @@ class QueryCommand final : public Command {
       return console.error("query", places.error().message(), "Check --state, --from and the configuration.",
                            places.error().code() == ErrorCode::not_found ? ExitCode::failure : ExitCode::usage);
     }
+    os::set_log_level(os::LogLevel::warn);  // that it has connected is no answer to the question
     TelemetryStore store(std::move(*places), parse_bytes(scan_max_).value_or(0));
     const Screen screen = Screen::of(console, os::SystemEnvironment(), columns_, ascii_);
     return run_query(*query, store, clock, console, screen);

@@ -155,7 +155,12 @@ void QueryRun::print_request(model::Signal signal, const std::vector<const Recor
 }
 
 void QueryRun::note_more(std::size_t shown, std::uint64_t found, std::string_view what) {
-  if (found <= shown || query_.json) return;
+  if (query_.json) return;
+  if (store_.has_index() && query_.subject != Subject::metrics && shown == query_.limit) {
+    console_.note(fmt::format("there may be more {}; --limit shows more", what));
+    return;
+  }
+  if (found <= shown) return;
   console_.note(fmt::format("{} of {} {} shown; --limit shows more", shown, format_count(found), what));
 }
 

@@ -128,7 +128,7 @@ void QueryRun::search_traces(TraceList& list, const Take& take) {
   store_.read(wanted, take);  // of places with an index what it does not know
   if (!store_.has_index()) return;
   std::size_t asked = 0;
-  std::size_t batch = std::max<std::size_t>(query_.limit, 50);
+  std::size_t batch = std::max<std::size_t>(query_.limit, 20);
   while (asked < indexed_traces_max) {
     std::optional<base::WallTime> more_before;
     std::vector<TraceId> ids = store_.find_traces(wanted, batch, more_before);
