@@ -2,7 +2,7 @@
 
 # All floors that a test of the whole may use, top down.
 set(upper_floor)
-foreach(floor telemetry sinks flow net journal otlp model os base)
+foreach(floor telemetry cassandra sinks flow net journal otlp model os base)
   if(TARGET arca_${floor})
     list(APPEND upper_floor arca_${floor})
   endif()

@@ -67,12 +67,12 @@ void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreD
   const auto cut = [&rows](Cutter& cutter) {
     for (const SpanRow& span : rows.rows) {
       cutter.row([&](Values& values) {
-        values.text(rows.trace_id)
-            .text(span.span_id)
-            .timestamp(span.start)
-            .text(span.service)
-            .text(span.operation)
-            .blob(span.trace_data);
+        values.text(rows.trace_id).text(span.span_id).timestamp(span.start).text(span.service).text(span.operation);
+        if (rows.owner != nullptr) {
+          values.borrow(span.trace_data, rows.owner);
+        } else {
+          values.blob(span.trace_data);
+        }
       });
     }
   };

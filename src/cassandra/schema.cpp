@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "cassandra/lease_table.hpp"
@@ -21,6 +22,7 @@ using std::chrono::milliseconds;
 constexpr std::string_view lease_table_name = "recovery_leases";
 constexpr std::int16_t maker_shard = -1;       // of the lease of the one who makes the tables
 constexpr std::chrono::seconds maker_ttl{60};  // longer than one statement of the schema takes
+constexpr std::chrono::seconds agreement_time{10};
 constexpr milliseconds pause_between_attempts{200};
 
 // A conversation with one time limit over all of its requests. Not thread-safe: of one call.
@@ -230,11 +232,36 @@ std::vector<std::string> statements_for(const SchemaReport& report, const Schema
   return needed;
 }
 
+// What somebody else has just made, seen on one node, may not have come to the node that is asked: then again.
 Result<void> execute_all(const Talk& talk, const std::vector<std::string>& statements) {
+  const base::SteadyTime deadline = os::SystemClock().steady_now() + agreement_time;
   for (const std::string& statement : statements) {
-    if (auto done = talk.ask(statement); !done) return failure(done.error().with_context(statement.substr(0, 80)));
+    auto done = talk.ask(statement);
+    while (!done && done.error().code() == ErrorCode::not_found && !talk.is_over() &&
+           os::SystemClock().steady_now() < deadline) {
+      talk.wait();
+      done = talk.ask(statement);
+    }
+    if (!done) return failure(done.error().with_context(statement.substr(0, 80)));
   }
   return {};
+}
+
+// Until all nodes have the same schema, as far as nodes tell of each other; not for ever, since a node that is down
+// keeps its old one.
+void wait_for_agreement(const Talk& talk) {
+  const base::SteadyTime deadline = os::SystemClock().steady_now() + agreement_time;
+  while (!talk.is_over() && os::SystemClock().steady_now() < deadline) {
+    std::set<std::string> versions;
+    for (const char* text : {"SELECT schema_version FROM system.local", "SELECT schema_version FROM system.peers"}) {
+      const auto answer = talk.ask(text);
+      for (std::size_t i = 0; answer && i < answer->row_count(); ++i) {
+        versions.emplace(answer->row(i).text(0));  // 16 bytes of a uuid: compared, never read
+      }
+    }
+    if (versions.size() <= 1) return;
+    talk.wait();
+  }
 }
 
 // Whether a quorum of the replicas can ever answer; where it cannot, there is nobody to agree with either.
@@ -246,21 +273,20 @@ bool quorum_is_possible(Cql& cql, const SchemaSettings& settings) {
 }
 
 // One at a time: two nodes that make the same table at the same time give it two identities, and the cluster then never
-// agrees. Nothing when somebody else is at it.
+// agrees. `why` tells why it is not ours yet.
 Result<std::optional<Lease>> take_turn(const Talk& talk, Cql& cql, const LeaseTable& leases, const Uuid& owner,
-                                       const SchemaSettings& settings) {
+                                       const SchemaSettings& settings, std::string& why) {
   const auto [status, lease] =
       talk.wait_for<Lease>([&](StoreRead<Lease> done) { leases.take(maker_shard, owner, maker_ttl, std::move(done)); });
-  if (status.ok()) return lease.held ? std::optional<Lease>(lease) : std::nullopt;
-  if (status.outcome == Outcome::not_taken && !quorum_is_possible(cql, settings)) return Lease{true, owner, 0};
-  if (status.outcome == Outcome::refused || talk.is_over()) {
-    Answer answer;
-    answer.outcome = status.outcome;
-    answer.refusal = status.refusal;
-    answer.message = status.message;
-    return failure(answer.error().with_context("agreeing on who makes the tables"));
+  if (status.ok()) {
+    why = "somebody else makes the tables and has not ended in time";
+    return lease.held ? std::optional<Lease>(lease) : std::nullopt;
   }
-  return std::optional<Lease>();
+  why = "agreeing on who makes the tables: " + status.message;
+  if (status.outcome == Outcome::not_taken && !quorum_is_possible(cql, settings)) return Lease{true, owner, 0};
+  // The table of the leases, seen on one node, may not have come to the next yet.
+  if (status.outcome != Outcome::refused || status.refusal == Refusal::schema) return std::optional<Lease>();
+  return failure(ErrorCode::invalid_config, why);
 }
 
 Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSettings& settings) {
@@ -268,12 +294,16 @@ Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSetting
   if (!leases) return failure(leases.error());
   const Uuid owner = random_uuid(os::system_random());
   for (;;) {
-    const auto turn = take_turn(talk, cql, *leases, owner, settings);
+    std::string why;
+    const auto turn = take_turn(talk, cql, *leases, owner, settings, why);
     if (!turn) return failure(turn.error());
     // Looked at again: whoever had the turn before has made them.
     auto report = check(talk, cql, settings);
     if (!report || (report->complete() && !*turn)) return report;
     if (*turn) {
+      wait_for_agreement(talk);  // what he has made may not have come to all nodes yet
+      report = check(talk, cql, settings);
+      if (!report) return report;
       const auto made = execute_all(talk, statements_for(*report, settings, false));
       talk.wait_for<bool>([&](StoreRead<bool> done) {
         leases->release(maker_shard, owner, (*turn)->epoch,
@@ -282,7 +312,7 @@ Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSetting
       if (!made) return failure(made.error());
       return check(talk, cql, settings);
     }
-    if (talk.is_over()) return failure(ErrorCode::timeout, "somebody else makes the tables and has not ended in time");
+    if (talk.is_over()) return failure(ErrorCode::timeout, why);
     talk.wait();
   }
 }
@@ -300,7 +330,9 @@ Result<SchemaReport> apply_schema(Cql& cql, const SchemaSettings& settings, mill
   // A keyspace has no identity that could differ, and that of the leases is derived from the keyspace: both may be made
   // by several at the same time.
   if (auto made = execute_all(talk, statements_for(*report, settings, true)); !made) return failure(made.error());
-  return make_tables(talk, cql, settings);
+  report = make_tables(talk, cql, settings);
+  if (report) wait_for_agreement(talk);  // whoever writes next may ask any node
+  return report;
 }
 
 }  // namespace arca::cassandra

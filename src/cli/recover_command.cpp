@@ -45,7 +45,8 @@ class RecoverCommand final : public Command {
          {"Delivers it to a Collector on another host, slowly",
           "arca recover --endpoint http://collector:4317 --rate 5MB"},
          {"Runs beside applications for ever", "arca recover --watch"},
-         {"Delivers what is parked in Cassandra", "ARCA_CASSANDRA_CONTACT_POINTS=cassandra-1 arca recover"}},
+         {"Delivers what is parked in Cassandra", "ARCA_CASSANDRA_CONTACT_POINTS=cassandra-1 arca recover"},
+         {"Sends rows that another exporter has written", "arca recover --scan-rows --scan 2026-05"}},
         {{ExitCode::ok, "nothing is left, but for what lives; or --watch was told to stop"},
          {ExitCode::failure, "the state directory, or a writer in it, cannot be read"},
          {ExitCode::usage, ""},
@@ -74,6 +75,12 @@ class RecoverCommand final : public Command {
         ->capture_default_str();
     app.add_flag("--watch", watch_, "Goes on looking for dead writers until told to stop");
     app.add_flag("--dry-run", dry_run_, "Shows what a pass would find; sends, settles and removes nothing");
+    app.add_flag("--scan-rows", scan_rows_,
+                 "Sends the rows of traces_overflow, whoever wrote them, and does nothing else; goes on where a scan "
+                 "of the same name was");
+    app.add_option("--scan", scan_, "The name of the scan; under a new one everything is sent again")
+        ->type_name("NAME")
+        ->capture_default_str();
     app.add_flag("--json", json_, "Prints the result as JSON");
   }
 
@@ -81,18 +88,31 @@ class RecoverCommand final : public Command {
     if (watch_ && dry_run_) {
       return console.error("recover", "--watch and --dry-run exclude each other", "Choose one.", ExitCode::usage);
     }
+    if (scan_rows_ && (watch_ || dry_run_)) {
+      return console.error("recover", "--scan-rows excludes --watch and --dry-run", "Choose one.", ExitCode::usage);
+    }
     const auto config = configure();
     if (!config) {
       return console.error("recover", config.error().message(), "Correct the configuration.", ExitCode::usage);
     }
     const Settings& settings = **config;
+    if (scan_rows_ && !settings.cassandra.is_configured()) {
+      return console.error("recover", "no Cassandra is configured",
+                           "Set ARCA_CASSANDRA_CONTACT_POINTS to host or host:port.", ExitCode::usage);
+    }
     if (!os::posix_file_system().exists(settings.state_directory) && !settings.cassandra.is_configured()) {
       console.print(settings.state_directory + " does not exist: there is nothing to recover");
       return to_int(ExitCode::ok);
     }
     os::SystemClock clock;
-    const auto parts = RecoveryParts::make(settings, clock, !watch_);
+    RecoveryPlan plan{.single_pass = !watch_};
+    if (scan_rows_) plan.scan_rows = scan_;
+    const auto parts = RecoveryParts::make(settings, clock, plan);
     if (!parts) {
+      if (parts.error().code() == ErrorCode::unavailable || parts.error().code() == ErrorCode::timeout) {
+        return console.error("recover", parts.error().message(), "Everything is still kept; try again later.",
+                             ExitCode::not_reachable);
+      }
       return console.error("recover", parts.error().message(), "Correct the configuration.", ExitCode::usage);
     }
     if (dry_run_) return show_plan(**parts, clock, console);
@@ -177,14 +197,15 @@ class RecoverCommand final : public Command {
                          {"bytes_left", report.progress.bytes_left},
                          {"writers_finished", report.status.finished_writer_count},
                          {"writers", writers_as_json(report.status)},
-                         {"cassandra", cassandra_as_json(parts)}}
+                         {"cassandra", cassandra_as_json(parts)},
+                         {"scan", scan_as_json(parts)}}
                         .dump(2));
     } else {
-      console.print(fmt::format("{}: {} items from {} writers{} delivered, {} items left\n{}{}",
+      console.print(fmt::format("{}: {} items from {} writers{} delivered, {} items left\n{}{}{}",
                                 report.complete ? "complete" : "not complete", format_count(report.progress.items_done),
                                 report.status.finished_writer_count, parts.cassandra_status() ? " and Cassandra" : "",
                                 format_count(report.progress.items_left), writers_as_text(report.status),
-                                cassandra_as_text(parts)));
+                                cassandra_as_text(parts), scan_as_text(parts)));
     }
     if (report.complete && parts.missed_cassandra()) return to_int(ExitCode::not_reachable);
     if (report.complete) return to_int(unreadable ? ExitCode::failure : ExitCode::ok);
@@ -250,6 +271,8 @@ class RecoverCommand final : public Command {
   std::string deadline_ = "1h";
   bool watch_ = false;
   bool dry_run_ = false;
+  bool scan_rows_ = false;
+  std::string scan_ = "default";
   bool json_ = false;
 };
 

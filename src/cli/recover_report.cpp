@@ -83,6 +83,30 @@ std::string cassandra_as_text(const RecoveryParts& parts) {
   return text + "\n";
 }
 
+Json scan_as_json(const RecoveryParts& parts) {
+  const auto scan = parts.scan_status();
+  if (!scan) return nullptr;
+  return {{"rows", scan->row_count},
+          {"spans", scan->span_count},
+          {"foreign_rows", scan->foreign_row_count},
+          {"foreign_example", scan->foreign_example},
+          {"ranges_done", scan->ranges_done},
+          {"ranges", scan->range_count},
+          {"last_error", scan->last_error}};
+}
+
+std::string scan_as_text(const RecoveryParts& parts) {
+  const auto scan = parts.scan_status();
+  if (!scan) return "";
+  std::string text = fmt::format("  rows: {} read, {} of {} ranges done\n", format_count(scan->row_count),
+                                 scan->ranges_done, scan->range_count);
+  if (scan->foreign_row_count != 0) {
+    text += fmt::format("  {} rows are no OTLP: left as they are; for instance {}\n",
+                        format_count(scan->foreign_row_count), scan->foreign_example);
+  }
+  return text;
+}
+
 flow::RecoveryProgress RecoveryRate::progress_of(const flow::RecoveryStatus& status, base::SteadyTime now) {
   flow::RecoveryProgress made;
   made.bytes_done = status.counters.settled_bytes;

@@ -17,6 +17,10 @@ std::string writers_as_text(const flow::RecoveryStatus& status);
 nlohmann::ordered_json cassandra_as_json(const RecoveryParts& parts);
 std::string cassandra_as_text(const RecoveryParts& parts);
 
+// The same for a scan of rows.
+nlohmann::ordered_json scan_as_json(const RecoveryParts& parts);
+std::string scan_as_text(const RecoveryParts& parts);
+
 // Progress from one status to the next, for a recovery without end. Not thread-safe.
 class RecoveryRate {
  public:

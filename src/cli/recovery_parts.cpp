@@ -4,12 +4,15 @@
 #include <utility>
 #include <vector>
 
+#include "cassandra/cql_client.hpp"
 #include "cassandra/parked_source.hpp"
+#include "cassandra/schema.hpp"
 #include "flow/no_writers.hpp"
 #include "flow/writer_files.hpp"
 #include "os/environment.hpp"
 #include "os/file_system.hpp"
 #include "os/random.hpp"
+#include "telemetry/cassandra_config.hpp"
 #include "telemetry/collector.hpp"
 
 namespace arca::cli {
@@ -27,11 +30,12 @@ RecoveryParts::RecoveryParts(const Settings& settings, os::Clock& clock)
 
 RecoveryParts::~RecoveryParts() {
   recovery_.reset();
+  if (cql_) cql_->close();
   if (cassandra_) cassandra_->end(clock_.steady_now() + end_time);
 }
 
 Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& settings, os::Clock& clock,
-                                                           bool single_pass) {
+                                                           const RecoveryPlan& plan) {
   std::unique_ptr<RecoveryParts> all(new RecoveryParts(settings, clock));
   RecoveryParts& it = *all;
   auto collector = telemetry::make_collector(settings, clock);
@@ -40,7 +44,7 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   const flow::Random random = flow::uniform(os::system_random());
   it.guarded_collector_ = std::make_unique<flow::GuardedSink>(*it.collector_, clock, flow::BreakerOptions{}, random);
   os::FileSystem& files = os::posix_file_system();
-  if (files.exists(settings.state_directory)) {
+  if (files.exists(settings.state_directory) && !plan.scan_rows) {
     it.writers_ = std::make_unique<flow::WriterFiles>(settings.state_directory, files, clock);
   } else {
     it.writers_ = std::make_unique<flow::NoWriters>();
@@ -49,13 +53,15 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   flow::RecoveryOptions options;
   options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
   options.scan_interval = settings.recovery_scan_interval;
-  if (single_pass) options.start_jitter = base::Duration::zero();
+  if (plan.single_pass) options.start_jitter = base::Duration::zero();
   options.random = random;
   options.keep_rejected = [&kept = it.quarantine_](const model::Chunk& chunk, const model::Ack&) {
     return kept.keep(chunk);
   };
-  if (settings.cassandra.is_configured()) {
-    if (const auto added = it.add_cassandra(options, single_pass); !added) return tl::unexpected(added.error());
+  if (plan.scan_rows) {
+    if (const auto added = it.add_row_scan(options, *plan.scan_rows); !added) return tl::unexpected(added.error());
+  } else if (settings.cassandra.is_configured()) {
+    if (const auto added = it.add_cassandra(options, plan.single_pass); !added) return tl::unexpected(added.error());
   }
   model::Sink& sink = it.router_ ? static_cast<model::Sink&>(*it.router_) : *it.guarded_collector_;
   it.recovery_ = std::make_unique<flow::Recovery>(*it.writers_, nullptr, sink, clock, std::move(options));
@@ -99,6 +105,42 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool s
   }
   options.lanes.push_back(std::move(lane));
   return {};
+}
+
+Result<void> RecoveryParts::add_row_scan(flow::RecoveryOptions& options, const std::string& name) {
+  const auto connection = telemetry::connection_settings(settings_.cassandra);
+  if (!connection) return tl::unexpected(connection.error());
+  auto client = cassandra::CqlClient::open(*connection);
+  if (!client) return tl::unexpected(client.error());
+  const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(cassandra_patience);
+  if (const auto reached = (*client)->wait_connected(patience); !reached) {
+    return failure(ErrorCode::unavailable, "the cluster cannot be reached: " + reached.error().message());
+  }
+  cql_ = std::make_unique<cassandra::ClosableCql>(std::move(*client));
+  const cassandra::SchemaSettings schema = telemetry::schema_settings(settings_.cassandra);
+  if (schema.apply) {  // whoever wrote the rows need not have made the table of progress
+    if (const auto applied = cassandra::apply_schema(*cql_, schema, patience); !applied)
+      return failure(applied.error());
+  }
+  cassandra::RowScannerOptions scan;
+  scan.keyspace = schema.keyspace;
+  scan.scan = name;
+  scan.writer = model::WriterId{os::system_random().next() | 1U};
+  auto scanner = cassandra::RowScanner::create(*cql_, clock_, std::move(scan));
+  if (!scanner) return tl::unexpected(scanner.error());
+  scanner_ = std::move(*scanner);
+  flow::RecoveryLane lane;
+  lane.name = "scan of rows";
+  lane.source = scanner_.get();
+  lane.in_flight_max = settings_.requests_in_flight;
+  lane.tend = [&rows = *scanner_](base::SteadyTime now) { return rows.tend(now); };
+  lane.is_drained = [&rows = *scanner_] { return rows.is_drained(); };
+  options.lanes.push_back(std::move(lane));
+  return {};
+}
+
+std::optional<cassandra::RowScannerStatus> RecoveryParts::scan_status() const {
+  return scanner_ ? std::optional(scanner_->status()) : std::nullopt;
 }
 
 std::optional<CassandraStatus> RecoveryParts::cassandra_status() const {

@@ -8,6 +8,8 @@
 
 #include "arca/config.hpp"
 #include "arca/status.hpp"
+#include "cassandra/closable_cql.hpp"
+#include "cassandra/row_scanner.hpp"
 #include "cli/lazy_quarantine.hpp"
 #include "flow/guarded_sink.hpp"
 #include "flow/recovery.hpp"
@@ -18,11 +20,19 @@
 
 namespace arca::cli {
 
+struct RecoveryPlan {
+  bool single_pass = true;  // begins without jitter, and does not wait for ever for Cassandra
+  // Instead of everything else: sends the rows of traces_overflow, and keeps the progress under this name.
+  std::optional<std::string> scan_rows = {};
+};
+
 // Not thread-safe: made and used by the main thread, but for the recovery it holds.
 class RecoveryParts {
  public:
-  // `settings` and `clock` outlive it. A single pass begins without jitter, and does not wait for ever for Cassandra.
-  static Result<std::unique_ptr<RecoveryParts>> make(const Settings& settings, os::Clock& clock, bool single_pass);
+  // `settings` and `clock` outlive it. ErrorCode::unavailable or timeout: the cluster whose rows are wanted is not
+  // there.
+  static Result<std::unique_ptr<RecoveryParts>> make(const Settings& settings, os::Clock& clock,
+                                                     const RecoveryPlan& plan);
   ~RecoveryParts();
   RecoveryParts(const RecoveryParts&) = delete;
   RecoveryParts& operator=(const RecoveryParts&) = delete;
@@ -31,6 +41,8 @@ class RecoveryParts {
   [[nodiscard]] std::string collector_error() const { return collector_->status().last_error; }
   // Nothing where no Cassandra is configured.
   [[nodiscard]] std::optional<CassandraStatus> cassandra_status() const;
+  // Nothing unless rows are scanned.
+  [[nodiscard]] std::optional<cassandra::RowScannerStatus> scan_status() const;
   // For a look without a pass: drives the search for what is parked, once; whether it has ended.
   void tend();
   [[nodiscard]] bool has_scanned() const;
@@ -40,6 +52,7 @@ class RecoveryParts {
  private:
   RecoveryParts(const Settings& settings, os::Clock& clock);
   Result<void> add_cassandra(flow::RecoveryOptions& options, bool single_pass);
+  Result<void> add_row_scan(flow::RecoveryOptions& options, const std::string& name);
 
   const Settings& settings_;
   os::Clock& clock_;
@@ -51,6 +64,8 @@ class RecoveryParts {
   std::unique_ptr<flow::GuardedSink> parking_;
   std::unique_ptr<flow::GuardedSink> collector_for_parked_;
   std::unique_ptr<flow::Router> router_;
+  std::unique_ptr<cassandra::ClosableCql> cql_;
+  std::unique_ptr<cassandra::RowScanner> scanner_;
   std::unique_ptr<flow::Recovery> recovery_;
 };
 

@@ -3,12 +3,17 @@
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "cassandra/cql_client.hpp"
 #include "cassandra/cql_library.hpp"
+#include "support/fork_quiet.hpp"
 #include "support/wait.hpp"
 
 namespace arca::cassandra {
@@ -25,6 +30,8 @@ struct Controls {
   decltype(&fake_cql_set_open_status) set_open_status = nullptr;
   decltype(&fake_cql_set_connection) set_connection = nullptr;
   decltype(&fake_cql_set_call_status) set_call_status = nullptr;
+  decltype(&fake_cql_hold_calls) hold_calls = nullptr;
+  decltype(&fake_cql_held_count) held_count = nullptr;
   decltype(&fake_cql_pending_count) pending_count = nullptr;
   decltype(&fake_cql_complete) complete = nullptr;
   decltype(&fake_cql_open_client_count) open_client_count = nullptr;
@@ -41,6 +48,8 @@ class FakeDriverTest : public ::testing::Test {
     find(library, "fake_cql_set_open_status", driver_.set_open_status);
     find(library, "fake_cql_set_connection", driver_.set_connection);
     find(library, "fake_cql_set_call_status", driver_.set_call_status);
+    find(library, "fake_cql_hold_calls", driver_.hold_calls);
+    find(library, "fake_cql_held_count", driver_.held_count);
     find(library, "fake_cql_pending_count", driver_.pending_count);
     find(library, "fake_cql_complete", driver_.complete);
     find(library, "fake_cql_open_client_count", driver_.open_client_count);
@@ -189,6 +198,30 @@ TEST_F(FakeDriverTest, ACallbackThatThrowsHarmsNobodyElse) {
   driver_.complete(ARCA_CQL_OK, nullptr, 0);
   ASSERT_TRUE(is_ready(next));
   EXPECT_TRUE(next.get().ok());
+}
+
+TEST_F(FakeDriverTest, AForkWhileAnotherThreadIsInACallHangsNeitherSide) {
+  auto client = open();
+  driver_.hold_calls(1);
+  std::promise<void> answered;
+  std::thread caller([&] { client->execute({}, [&](const Answer&) { answered.set_value(); }); });
+  ASSERT_TRUE(support::wait_until([&] { return driver_.held_count() == 1; }));
+  ASSERT_TRUE(support::rest_before_fork());
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    client.reset();  // while a thread that is not here is inside
+    ::_exit(0);
+  }
+  int status = -1;
+  const bool has_ended = support::wait_until([&] { return ::waitpid(child, &status, WNOHANG) == child; });
+  if (!has_ended) ::kill(child, SIGKILL);
+  driver_.hold_calls(0);
+  caller.join();
+  driver_.complete(ARCA_CQL_OK, nullptr, 0);
+  answered.get_future().get();
+  ASSERT_TRUE(has_ended) << "the child hangs";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(FakeDriverTest, ABorrowedValueIsHeldUntilTheAnswerAndNoLonger) {

@@ -283,9 +283,11 @@ TEST_F(StoreTest, TheRowsOfATraceAreAsTheSpecificationHasThemAndLargeTracesComeI
   TraceRows rows;
   rows.trace_id = to_string(random_uuid(os::system_random()));
   const base::WallTime start{std::chrono::milliseconds(1'800'000'000'123)};
+  std::deque<std::string> span_ids;
+  const std::array<std::byte, 2> data{std::byte{1}, std::byte{2}};
   for (int i = 0; i < 300; ++i) {
     rows.rows.push_back(
-        {"span" + std::to_string(i), start + milliseconds(i), "checkout", "GET /", {std::byte{1}, std::byte{2}}});
+        {span_ids.emplace_back("span" + std::to_string(i)), start + milliseconds(i), "checkout", "GET /", data});
   }
   const auto put = wait_done([&](StoreDone done) { store_->put_rows(rows, now_us(), std::move(done)); });
   ASSERT_TRUE(put.ok()) << put.message;

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -32,6 +34,9 @@ struct Pending {
 
 struct World {
   std::mutex mutex;
+  std::condition_variable released;
+  bool holds = false;
+  std::size_t held_count = 0;
   std::uint32_t abi_version = ARCA_CQL_ABI_VERSION;
   std::int32_t open_status = ARCA_CQL_OK;
   std::int32_t call_status = ARCA_CQL_OK;
@@ -49,7 +54,10 @@ World& world() {
 }
 
 std::int32_t begin(arca_cql_client* client, std::uint64_t tag) {
-  const std::scoped_lock lock(world().mutex);
+  std::unique_lock lock(world().mutex);
+  ++world().held_count;
+  world().released.wait(lock, [] { return !world().holds; });
+  --world().held_count;
   if (world().call_status != ARCA_CQL_OK) return world().call_status;
   world().pending.push_back({client, tag});
   return ARCA_CQL_OK;
@@ -80,6 +88,15 @@ EXPORTED void fake_cql_set_connection(std::uint32_t connected, std::int32_t last
 EXPORTED void fake_cql_set_call_status(std::int32_t status) {
   const std::scoped_lock lock(world().mutex);
   world().call_status = status;
+}
+EXPORTED void fake_cql_hold_calls(std::int32_t hold) {
+  const std::scoped_lock lock(world().mutex);
+  world().holds = hold != 0;
+  world().released.notify_all();
+}
+EXPORTED std::size_t fake_cql_held_count() {
+  const std::scoped_lock lock(world().mutex);
+  return world().held_count;
 }
 EXPORTED std::size_t fake_cql_pending_count() {
   const std::scoped_lock lock(world().mutex);

@@ -15,12 +15,14 @@ void fake_cql_set_open_status(std::int32_t status);
 void fake_cql_set_connection(std::uint32_t connected, std::int32_t last_status, const char* last_error);
 // What the next calls of execute and batch answer; 0: they begin.
 void fake_cql_set_call_status(std::int32_t status);
+// While set, calls of execute and batch wait inside the driver.
+void fake_cql_hold_calls(std::int32_t hold);
+std::size_t fake_cql_held_count();
 
 // Requests that have begun and are not completed, oldest first.
 std::size_t fake_cql_pending_count();
 // The oldest completes so. `message` may be null; `with_rows`: one row of one boolean, true.
 void fake_cql_complete(std::int32_t status, const char* message, std::int32_t with_rows);
-// The same for a client that has been closed: nobody polls any more.
 std::size_t fake_cql_open_client_count();
 std::size_t fake_cql_result_count();  // not freed yet
 
