@@ -56,7 +56,8 @@ function(arca_tests name)
     endif()
   endif()
   if(NOT ARCA_WITH_CASSANDRA)
-    list(FILTER sources EXCLUDE REGEX "/cassandra/node_")  # they meet a real node, which nothing here could speak to
+    # They meet a real node, which nothing here could speak to.
+    list(FILTER sources EXCLUDE REGEX "/cassandra/node_|/(integration|crash)/cassandra_[a-z_]*test\\.cpp$")
   endif()
   if(NOT sources OR NOT ARCA_BUILD_TESTS)
     return()
@@ -80,6 +81,13 @@ function(arca_tests name)
     arca_test_suites(arca_${name}_tests ${name} ${sources})
     return()
   endif()
-  gtest_discover_tests(arca_${name}_tests TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+  # What meets a real Cassandra runs suite by suite: its cases share a node.
+  set(with_nodes ${sources})
+  list(FILTER with_nodes INCLUDE REGEX "/(integration|crash)/cassandra_[a-z_]*test\\.cpp$")
+  if(with_nodes)
+    set(alone TEST_FILTER "-*Cassandra*")
+    arca_test_suites(arca_${name}_tests ${name} ${with_nodes})
+  endif()
+  gtest_discover_tests(arca_${name}_tests TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 ${alone}
     PROPERTIES LABELS ${name} TIMEOUT ${timeout})
 endfunction()

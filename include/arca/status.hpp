@@ -40,6 +40,7 @@ struct CassandraStatus {
   std::uint32_t node_count = 0;
   std::uint32_t up_count = 0;
   std::uint64_t parked_bytes = 0;      // by this process, as stored
+  std::uint64_t failure_count = 0;     // chunks it did not acknowledge: each stayed, and was sent again or elsewhere
   std::uint64_t open_segments = 0;     // of this process
   std::uint64_t waiting_segments = 0;  // of this process: sealed, and not delivered as far as it knows
   std::uint64_t segments_known = 0;    // of anybody: what this process, as a recoverer, knows to be undelivered

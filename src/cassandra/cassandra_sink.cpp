@@ -6,6 +6,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/cassandra_sink_state.hpp"
 
 namespace arca::cassandra {
@@ -145,6 +146,7 @@ void CassandraSink::State::send(const Delivery& delivery, Later& later) {
     } catch (const std::bad_alloc&) {  // no memory for the callback: nothing was sent
       self->take_answer(delivery, {Outcome::not_sent, Refusal::none, "out of memory"});
     }
+    base::crash_point("park.chunk.sent");
   });
   delivery->retry_at.reset();
   delivery->is_under_way = true;
@@ -193,6 +195,7 @@ void CassandraSink::State::take_acknowledged(const Delivery& delivery, Later& la
     seal_if_quiet(segment, later);
     return;
   }
+  base::crash_point("park.chunk.acknowledged");
   const StoredChunk& stored = delivery->stored;
   if (stored.signal == model::Signal::metrics && !segment->holds(model::Signal::metrics) &&
       options_.purpose == Purpose::overflow)

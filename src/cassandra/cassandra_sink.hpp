@@ -24,6 +24,7 @@ struct CassandraSinkOptions {
   std::uint32_t in_flight_max = 32;  // chunks
   std::uint32_t stripe_count = 2;    // segments open at a time; metrics always use the first
   base::Duration lifetime = segment_lifetime;
+  base::Duration margin = segment_margin;  // what recoverers wait beyond it
   std::uint64_t segment_bytes = segment_bytes_max;
   base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
   // How long a chunk that was surely not written is tried again before the next tier gets it. One of unknown outcome is

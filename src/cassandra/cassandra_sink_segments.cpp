@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/cassandra_sink_state.hpp"
 
 namespace arca::cassandra {
@@ -74,6 +75,7 @@ CassandraSink::State::Segment CassandraSink::State::open(std::uint32_t stripe, L
 void CassandraSink::State::send_head(const Segment& segment, Later& later) {
   segment->retry_at.reset();
   later.add([self = shared_from_this(), segment] {
+    base::crash_point("park.segment.before_open");
     self->store_.open_segment(segment->head,
                               [self, segment](const StoreStatus& status) { self->take_opened(segment, status); });
   });
@@ -82,6 +84,7 @@ void CassandraSink::State::send_head(const Segment& segment, Later& later) {
 void CassandraSink::State::take_opened(const Segment& segment, const StoreStatus& status) {
   guarded([&](Later& later) {
     if (status.ok()) {
+      base::crash_point("park.segment.opened");
       segment->is_opened = true;
       ++account_.segment_count;
       segment->failure_count = 0;
@@ -151,6 +154,7 @@ void CassandraSink::State::seal_if_quiet(const Segment& segment, Later& later) {
 void CassandraSink::State::send_seal(const Segment& segment, Later& later) {
   segment->retry_at.reset();
   later.add([self = shared_from_this(), segment, summary = segment->final_summary()] {
+    base::crash_point("park.segment.before_seal");
     self->store_.seal_segment(segment->head.name, segment->sealed_at, summary,
                               [self, segment](const StoreStatus& status) { self->take_sealed(segment, status); });
   });
@@ -158,9 +162,10 @@ void CassandraSink::State::send_seal(const Segment& segment, Later& later) {
 
 void CassandraSink::State::take_sealed(const Segment& segment, const StoreStatus& status) {
   guarded([&](Later& later) {
+    if (status.ok()) base::crash_point("park.segment.sealed");
     ++segment->failure_count;
     // A recoverer waits for the lifetime and the margin anyway; later than that, sealing helps nobody.
-    if (status.ok() || age_of(*segment) > options_.lifetime + segment_margin) {
+    if (status.ok() || age_of(*segment) > options_.lifetime + options_.margin) {
       end(segment, later);
     } else {
       segment->retry_at = clock_.steady_now() + backoff(segment->failure_count);

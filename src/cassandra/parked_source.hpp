@@ -32,6 +32,7 @@ struct ParkedSourceOptions {
   base::Duration scan_interval = std::chrono::seconds(5);
   base::Duration lifetime = segment_lifetime;
   base::Duration margin = segment_margin;
+  base::Duration rows_still_time = std::chrono::minutes(1);    // rows that have not moved for so long have no writer
   base::Duration progress_interval = std::chrono::seconds(1);  // how often progress is written
   double ttl_alarm = 0.5;    // of the TTL of chunks: older undelivered ones raise an alarm
   double ttl_rewrite = 0.8;  // and these are written anew

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/parked_source_state.hpp"
 
 namespace arca::cassandra {
@@ -106,6 +107,7 @@ Result<void> ParkedSource::State::settle(const model::Ack& ack) {
       done = failure(ErrorCode::not_found, "chunk " + model::to_string(ack.chunk_id) + " was not claimed");
       return;
     }
+    base::crash_point("replay.chunk.delivered");
     const Claimed claimed = found->second;
     ParkedSegment* const segment = find(claimed.handle);
     if (segment != nullptr) {  // else the lease is lost: whoever has it now sees to the chunk
@@ -213,13 +215,17 @@ base::SteadyTime ParkedSource::State::send_quarantines(base::SteadyTime now) {
         which->again_at = clock_.steady_now() + backoff(++which->failure_count);
         return;
       }
+      base::crash_point("replay.quarantine.put");
       const std::uint32_t refused = which->chunk.refused_item_count;
       quarantines_.erase(which);
       ParkedSegment* const segment = find(handle);
       if (segment != nullptr) settle_slot(*segment, position, refused);
     });
     job.is_under_way = true;
-    call([this, chunk = job.chunk, answer = std::move(answer)] { store_.put_quarantined(chunk, answer); });
+    call([this, chunk = job.chunk, answer = std::move(answer)] {
+      base::crash_point("replay.quarantine.before_put");
+      store_.put_quarantined(chunk, answer);
+    });
   }
   return next;
 }

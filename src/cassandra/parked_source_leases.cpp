@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/parked_source_state.hpp"
 
 namespace arca::cassandra {
@@ -104,6 +105,7 @@ void ParkedSource::State::take_lease(Shard& shard) {
       held.again_at = now + stretched(base::Duration(options_.lease_ttl) / 4);
       return;
     }
+    base::crash_point("replay.lease.taken");
     held.state = Holding::State::held;
     held.epoch = lease.epoch;
     held.is_renewing = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/parked_source_state.hpp"
 
 namespace arca::cassandra {
@@ -195,6 +196,7 @@ void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& s
     return;
   }
   segment->failure_count = 0;
+  if (!chunks.empty()) base::crash_point("replay.chunks.read");
   if (!is_pass) {  // what was read before and dropped
     const auto first = segment->slots.find(from);
     const bool is_gone = chunks.empty() || chunks.front().position != from;
@@ -286,6 +288,7 @@ base::SteadyTime ParkedSource::State::write_progress(ParkedSegment& segment, bas
   segment.is_marking = true;
   segment.marked_at = now;
   call([this, name = segment.entry.head.name, progress, answer = std::move(answer)] {
+    base::crash_point("replay.progress.before_write");
     store_.mark_replayed(name, progress, answer);
   });
   return base::never;
@@ -303,6 +306,7 @@ void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& s
   }
   segment->failure_count = 0;
   segment->written_position = position;
+  base::crash_point("replay.progress.written");
   if (!is_done) return;
   ++status_.segments_done;
   active_.erase(handle.order);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/parked_source_state.hpp"
 
 namespace arca::cassandra {
@@ -124,6 +125,7 @@ void ParkedSource::State::step_rescue(ParkedSegment& segment, base::SteadyTime n
       return ask([this, name = rescue.head.name,
                   put](const StoreDone& done) { store_.put_chunk(name, put.chunk, put.timestamp_us, done); },
                  [this, go_on] {
+                   base::crash_point("rescue.chunk.put");
                    ++status_.rewritten_chunk_count;
                    rescue_->puts.pop_front();
                    if (rescue_->puts.empty()) go_on(Rescue::Step::read);
@@ -134,6 +136,7 @@ void ParkedSource::State::step_rescue(ParkedSegment& segment, base::SteadyTime n
                   summary = rescue.summary](const StoreDone& done) { store_.seal_segment(name, at, summary, done); },
                  [go_on] { go_on(Rescue::Step::mark); });
     case Rescue::Step::mark: {
+      base::crash_point("rescue.segment.sealed");
       ParkingStore::Progress progress;
       progress.position = rescue.cursor;
       progress.done_at = clock_.wall_now();
@@ -191,6 +194,7 @@ void ParkedSource::State::take_rescued(const StoreStatus& status, const std::vec
 void ParkedSource::State::end_rescue() {
   Shard& shard = shards_[static_cast<std::size_t>(rescue_->shard)];
   const SegmentOrder order = rescue_->order;
+  base::crash_point("rescue.segment.replaced");
   rescues_.erase(rescue_->head.name.id);
   rescue_.reset();
   active_.erase(order);

@@ -8,7 +8,6 @@
 namespace arca::cassandra {
 namespace {
 
-constexpr base::Duration still_time = std::chrono::minutes(1);  // rows that have not moved for so long have no writer
 constexpr std::uint32_t page_size = 8;
 constexpr std::uint64_t pending_max = 64;  // chunks that the row writer has not written yet
 
@@ -29,7 +28,7 @@ bool ParkedSource::State::rows_are_missing(const ParkedSegment& segment) const {
 
 bool ParkedSource::State::rows_are_due(const ParkedSegment& segment, base::SteadyTime now) const {
   return rows_are_missing(segment) && segment.is_whole(now, wait_) && segment.rows_seen >= 0 &&
-         now - segment.rows_moved_at >= std::max(still_time, wait_);
+         now - segment.rows_moved_at >= std::max(options_.rows_still_time, wait_);
 }
 
 // One segment at a time: it is in nobody's way.

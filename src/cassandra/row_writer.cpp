@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/crash_point.hpp"
 #include "cassandra/row_writer_state.hpp"
 
 namespace arca::cassandra {
@@ -234,6 +235,7 @@ void RowWriter::State::send(const WritePointer& write) noexcept {
       self->take_answer(write, status);
     };
     if (const auto* rows = std::get_if<TraceRows>(&write->what)) {
+      base::crash_point("park.rows.before_put");
       store_.put_rows(*rows, write->timestamp_us, std::move(done));
     } else if (const auto* entries = std::get_if<TraceEntries>(&write->what)) {
       store_.put_entries(*entries, write->timestamp_us, std::move(done));
@@ -250,6 +252,7 @@ void RowWriter::State::take_answer(const WritePointer& write, const StoreStatus&
   const std::lock_guard lock(mutex_);
   const auto* rows = std::get_if<TraceRows>(&write->what);
   const std::uint64_t row_count = rows != nullptr ? rows->rows.size() : 0;
+  if (rows != nullptr && status.ok()) base::crash_point("park.rows.put");
   // What a server calls invalid it will call so for ever; the chunk has it all the same.
   const bool is_hopeless =
       status.outcome == Outcome::refused && (status.refusal == Refusal::invalid || status.refusal == Refusal::usage);

@@ -60,6 +60,8 @@ cassandra::CassandraSinkOptions sink_options(const CassandraTierOptions& from, c
   made.writer = from.writer;
   made.host = from.host;
   made.purpose = purpose;
+  made.lifetime = from.timing.lifetime;
+  made.margin = from.timing.margin;
   return made;
 }
 
@@ -67,6 +69,11 @@ cassandra::ParkedSourceOptions source_options(const CassandraTierOptions& from) 
   cassandra::ParkedSourceOptions made;
   made.scan_interval = from.scan_interval;
   made.chunk_ttl = from.chunk_ttl;
+  made.lifetime = from.timing.lifetime;
+  made.margin = from.timing.margin;
+  made.lease_ttl = from.timing.lease_ttl;
+  made.lease_renewal = base::Duration(from.timing.lease_ttl) / 3;
+  made.rows_still_time = from.timing.rows_still_time;
   return made;
 }
 

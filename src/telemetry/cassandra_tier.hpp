@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "cassandra/cassandra_sink.hpp"
 #include "cassandra/parked_source.hpp"
+#include "cassandra/timing.hpp"
 #include "model/sink.hpp"
 #include "os/clock.hpp"
 #include "telemetry/cassandra_link.hpp"
@@ -26,6 +27,7 @@ struct CassandraTierOptions {
   bool recovers = true;
   base::Duration scan_interval = std::chrono::seconds(5);
   std::chrono::seconds chunk_ttl{1'209'600};
+  cassandra::Timing timing = cassandra::timing();
   // Whether the Collector takes everything, as far as its breakers know. When that turns true, what is parked is made
   // ready for recovery at once. Thread-safe; empty: never.
   std::function<bool()> collector_is_well = {};

@@ -186,6 +186,9 @@ Status Pipeline::status() const {
     const ParkedItems replayed = cassandra->parked_items();
     status.cassandra.replayed = replayed.delivered;
     status.cassandra.replay_quarantined = replayed.quarantined;
+    for (const model::Signal signal : model::all_signals) {
+      status.cassandra.failure_count += parking->status(signal).failure_count;
+    }
   }
   const auto in_pool = pool->backlog();
   const auto in_journal = journal->backlog();

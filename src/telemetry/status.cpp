@@ -56,13 +56,13 @@ std::string to_json(const CassandraStatus& cassandra) {
     return fmt::format(R"({{"traces":{},"metrics":{},"logs":{}}})", counts[0], counts[1], counts[2]);
   };
   return fmt::format(
-      R"({{"configured":true,"connected":{},"ready":{},"nodes_up":{},"nodes_known":{},"parked_bytes":{},)"
+      R"({{"configured":true,"connected":{},"ready":{},"nodes_up":{},"nodes_known":{},"parked_bytes":{},"failures":{},)"
       R"("open_segments":{},"waiting_segments":{},"segments_known":{},"oldest_age_seconds":{},"rows_pending":{},)"
       R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"last_error":{}}})",
       cassandra.connected, cassandra.ready, cassandra.up_count, cassandra.node_count, cassandra.parked_bytes,
-      cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known, to_json(cassandra.oldest_age),
-      cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed), items(cassandra.replay_quarantined),
-      quoted(cassandra.last_error));
+      cassandra.failure_count, cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known,
+      to_json(cassandra.oldest_age), cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed),
+      items(cassandra.replay_quarantined), quoted(cassandra.last_error));
 }
 
 }  // namespace

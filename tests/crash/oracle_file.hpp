@@ -21,6 +21,9 @@ struct Promises {
   std::atomic<std::uint64_t> started;      // 1 once the writer is at work
   std::atomic<std::uint64_t> point_count;  // how often the armed crash point was passed
   std::array<std::atomic<std::uint64_t>, stream_count_max> accepted;
+  // What status() last said, of a writer that publishes it: items in Cassandra, and items that a loss of the host
+  // takes.
+  std::atomic<std::uint64_t> status_number, parked, unreplicated, rows_pending, law_holds;
 };
 
 // One object in a file, shared by all processes that map it; all bytes are zero at first. It survives who writes it.

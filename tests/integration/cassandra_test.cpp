@@ -1,72 +1,14 @@
 // The tier behind the front door, with a real Cassandra node and the real Collector: what the Collector cannot take is
 // parked, can be read meanwhile by an independent client, comes back, and the law holds all the time.
-#include "support/cassandra.hpp"
-
 #include "arca/cassandra_exporter.hpp"
-#include "integration/telemetry_fixture.hpp"
-#include "opentelemetry/logs/logger.h"
-#include "opentelemetry/metrics/meter.h"
-#include "opentelemetry/metrics/sync_instruments.h"
+#include "integration/cassandra_fixture.hpp"
 #include "opentelemetry/sdk/trace/simple_processor.h"
 #include "opentelemetry/sdk/trace/tracer_provider.h"
 
 namespace arca::integration {
 namespace {
 
-constexpr seconds patience{120};  // the machine is busy with others
-
-class CassandraTier : public TelemetryFixture {
- protected:
-  void SetUp() override {
-    const auto node = support::Cassandra::shared_node();
-    ASSERT_TRUE(node.has_value()) << node.error().message();
-    node_ = *node;
-    const auto keyspace = node_->make_keyspace(1);
-    ASSERT_TRUE(keyspace.has_value()) << keyspace.error().message();
-    keyspace_ = *keyspace;
-    start_collector();
-  }
-  void add_cassandra(Config& config) const {
-    std::string points;
-    for (const std::string& point : node_->contact_points()) points += (points.empty() ? "" : ",") + point;
-    config.cassandra.contact_points = points + ":" + std::to_string(node_->port());
-    config.cassandra.keyspace = keyspace_;
-    config.cassandra.replication_factor = "1";
-    config.cassandra.scan_interval = milliseconds(200);
-  }
-  Config with_cassandra() const {
-    Config made = config(grpc);
-    made.otlp.timeout = milliseconds(500);
-    add_cassandra(made);
-    return made;
-  }
-  bool wait_for_status(const std::function<bool(const Status&)>& condition) const {
-    return support::wait_until([&] { return condition(telemetry_->status()); }, patience);
-  }
-  void await_ready() const {
-    ASSERT_TRUE(wait_for_status([](const Status& status) { return status.cassandra.ready; }))
-        << to_json(telemetry_->status());
-  }
-  Json rows(const std::string& columns, const std::string& table) const {
-    auto found = node_->cql("SELECT " + columns + " FROM " + keyspace_ + "." + table);
-    EXPECT_TRUE(found.has_value()) << found.error().message();
-    return found ? *found : Json::array();
-  }
-  std::set<std::string> span_ids_in_cassandra() const {
-    std::set<std::string> ids;
-    for (const Json& row : rows("span_id", "traces_overflow")) ids.insert(row.at("span_id").get<std::string>());
-    return ids;
-  }
-  void record_logs(int count) {
-    const auto logger = telemetry_->logger_provider()->GetLogger("scope", "", "1", "");
-    for (int i = 0; i < count; ++i) logger->Info("parked");
-    log_count_ += static_cast<std::size_t>(count);
-  }
-
-  support::Cassandra* node_ = nullptr;
-  std::string keyspace_;
-  std::size_t log_count_ = 0;
-};
+class CassandraTier : public CassandraFixture {};
 
 TEST_F(CassandraTier, WhatTheCollectorCannotTakeIsParkedCanBeReadAndComesBack) {
   Config made = with_cassandra();

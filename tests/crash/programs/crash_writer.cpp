@@ -9,14 +9,14 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "arca/telemetry.hpp"
-#include "base/crash_point.hpp"
 #include "crash/oracle_file.hpp"
+#include "crash/point_hook.hpp"
+#include "crash/quick_timing.hpp"
 
 namespace {
 
@@ -28,6 +28,7 @@ struct Options {
   std::string state, endpoint, oracle, name, point;
   std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0, padding = 0;
   std::uint64_t pool = 4U << 20U, journal = 256U << 20U;
+  std::string cassandra, keyspace;  // contact points; empty: no such tier
   std::string end;  // abort, exec, exit: how it ends by itself once all records are made; empty: it waits to be killed
 };
 
@@ -62,6 +63,10 @@ Options parse(int count, char** words) {
       options.pool = std::stoull(value);
     else if (key == "--journal")
       options.journal = std::stoull(value);
+    else if (key == "--cassandra")
+      options.cassandra = value;
+    else if (key == "--keyspace")
+      options.keyspace = value;
     else if (key == "--end")
       options.end = value;
     else {
@@ -70,16 +75,6 @@ Options parse(int count, char** words) {
     }
   }
   return options;
-}
-
-// For the hook, which gets nothing but the name of the point.
-const char* armed_point = nullptr;
-std::uint64_t armed_nth = 0;
-OracleFile* oracle_of_hook = nullptr;
-
-void die_at_point(const char* point) noexcept {
-  if (std::strcmp(point, armed_point) != 0) return;
-  if ((*oracle_of_hook)->point_count.fetch_add(1) + 1 == armed_nth) kill(getpid(), SIGKILL);
 }
 
 std::string stream_name(const Options& options, std::uint64_t stream) {
@@ -143,18 +138,32 @@ pid_t start_child(const Options& options, OracleFile& oracle, arca::Telemetry& t
   end_child(telemetry, number);
 }
 
+void add_cassandra(const Options& options, arca::Config& config) {
+  config.cassandra.contact_points = options.cassandra;
+  config.cassandra.keyspace = options.keyspace;
+  config.cassandra.replication_factor = "1";
+  config.cassandra.scan_interval = std::chrono::milliseconds(200);
+  config.cassandra.request_timeout = std::chrono::seconds(2);
+  config.otlp.timeout = std::chrono::milliseconds(500);
+}
+
+void publish(const arca::Telemetry& telemetry, OracleFile& oracle) {
+  const arca::Status status = telemetry.status();
+  oracle->parked = status.traces.parked + status.logs.parked;
+  oracle->unreplicated = status.unreplicated_items;
+  oracle->rows_pending = status.cassandra.rows_pending;
+  oracle->law_holds = status.holds() ? 1 : 0;
+  oracle->status_number += 1;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   const Options options = parse(count, words);
   setpgid(0, 0);  // so that the harness can wait for all children
   OracleFile oracle(options.oracle);
-  if (!options.point.empty()) {
-    armed_point = options.point.c_str();
-    armed_nth = options.nth;
-    oracle_of_hook = &oracle;
-    arca::base::crash_hook.store(&die_at_point);
-  }
+  if (!options.point.empty()) arca::crash::arm({options.point, options.nth, SIGKILL, &oracle});
+  arca::cassandra::set_timing(arca::crash::quick_timing());
   arca::Config config;
   config.service_name = "crash-writer";
   config.state_directory = options.state;
@@ -164,6 +173,7 @@ int main(int count, char** words) {
   config.pool_size = options.pool;
   config.journal_size = options.journal;
   config.self_metrics = false;
+  if (!options.cassandra.empty()) add_cassandra(options, config);
   auto telemetry = arca::Telemetry::start(config);
   if (!telemetry) {
     std::fprintf(stderr, "crash_writer: %s\n", telemetry.error().message().c_str());
@@ -189,5 +199,8 @@ int main(int count, char** words) {
   if (options.end == "abort") std::abort();
   if (options.end == "exec") execl("/bin/true", "true", nullptr);
   if (options.end == "_exit") _exit(0);
-  for (;;) pause();  // until killed
+  for (;;) {  // until killed
+    if (!options.cassandra.empty()) publish(**telemetry, oracle);
+    usleep(2000);
+  }
 }

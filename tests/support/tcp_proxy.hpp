@@ -1,0 +1,45 @@
+// TcpProxy: stands between a client and a server on loopback and spoils what passes: it swallows answers, so that the
+// client cannot know what became of its request, it holds everything back, it delays, it resets. Used by the tests of
+// what an unknown outcome means.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "arca/result.hpp"
+
+namespace arca::support {
+
+// Thread-safe. The destructor ends all connections.
+class TcpProxy {
+ public:
+  enum class Mode : std::uint8_t {
+    pass,
+    swallow_answers,  // requests pass, answers are dropped
+    hold,             // nothing passes, in either direction
+    reset,            // what connects, and what is connected, is reset
+  };
+
+  // Listens on a free port of 127.0.0.1.
+  static Result<std::unique_ptr<TcpProxy>> start(const std::string& host, int port);
+  ~TcpProxy();
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+
+  [[nodiscard]] int port() const noexcept;
+  // A connection that lost bytes cannot go on: it is reset when its time is over, as that of a real network would be.
+  void set_mode(Mode mode) noexcept;
+  // Answers take so much longer.
+  void set_delay(std::chrono::milliseconds delay) noexcept;
+  [[nodiscard]] std::uint64_t swallowed_bytes() const noexcept;
+
+ private:
+  class State;
+  explicit TcpProxy(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace arca::support
