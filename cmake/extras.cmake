@@ -20,7 +20,12 @@ if(ARCA_BUILD_TESTS)
     opentelemetry-cpp::metrics opentelemetry-cpp::proto PkgConfig::PROTOBUF)
   # What speaks to a real Cassandra needs the driver; it is found beside the program.
   if(TARGET arca_cql_driver)
-    add_dependencies(arca_integration_tests arca_cql_driver)
+    add_dependencies(arca_integration_tests arca_cql_driver arca_program)
+    target_compile_definitions(arca_integration_tests PRIVATE ARCA_PROGRAM="$<TARGET_FILE:arca_program>")
+  elseif(TARGET arca_integration_tests)
+    get_target_property(sources arca_integration_tests SOURCES)
+    list(FILTER sources EXCLUDE REGEX "/cassandra_[a-z_]*test\\.cpp$")
+    set_target_properties(arca_integration_tests PROPERTIES SOURCES "${sources}")
   endif()
   if(TARGET arca_cli)
     # Against the stock SDK's in-memory exporters: the agent speaks to the official API only.
