@@ -99,7 +99,7 @@ model::Backlog RowScanner::State::backlog() const {
 Result<std::unique_ptr<RowScanner>> RowScanner::create(Cql& cql, os::Clock& clock, RowScannerOptions options) {
   const std::string& space = options.keyspace;
   const auto read_scan =
-      cql.statement(fmt::format("SELECT range, token, rows, done_at FROM {}.row_scans WHERE scan = ?", space),
+      cql.statement(fmt::format("SELECT range, last_token, rows, done_at FROM {}.row_scans WHERE scan = ?", space),
                     StatementKind::idempotent);
   if (!read_scan) return failure(read_scan.error());
   const auto read_rows =
@@ -109,7 +109,7 @@ Result<std::unique_ptr<RowScanner>> RowScanner::create(Cql& cql, os::Clock& cloc
                     StatementKind::idempotent);
   if (!read_rows) return failure(read_rows.error());
   const auto put_scan = cql.statement(
-      fmt::format("INSERT INTO {}.row_scans (scan, range, token, rows, done_at) VALUES (?, ?, ?, ?, ?)", space),
+      fmt::format("INSERT INTO {}.row_scans (scan, range, last_token, rows, done_at) VALUES (?, ?, ?, ?, ?)", space),
       StatementKind::idempotent);
   if (!put_scan) return failure(put_scan.error());
   return std::unique_ptr<RowScanner>(new RowScanner(

@@ -108,18 +108,19 @@ class CassandraTier::State {
     while (!stop.stop_requested()) {
       const std::uint64_t seen = doorbell.count();
       const base::SteadyTime now = clock.steady_now();
-      doorbell.wait(seen, std::min(step(now), now + options.poll), stop);
+      doorbell.wait(seen, std::min(step(now, stop), now + options.poll), stop);
     }
     const std::lock_guard lock(mutex);
     thread_ended = true;
     ended.notify_all();
   }
 
-  base::SteadyTime step(base::SteadyTime now) {
+  base::SteadyTime step(base::SteadyTime now, const std::stop_token& stop) {
     if (schema_suspect.exchange(false, std::memory_order_acq_rel) && ready.exchange(false)) {
       say("the tables are not as they were; they are looked at again");
     }
-    if (!ready.load(std::memory_order_acquire)) look_at_schema(now);
+    if (!ready.load(std::memory_order_acquire)) look_at_schema(now, stop);
+    if (stop.stop_requested()) return now;  // the wait for an answer may have lasted until after the end
     watch_collector(now);
     base::SteadyTime next = base::never;
     for (Outlet* outlet : {own.get(), foreign.get(), archive.get()}) {
@@ -128,7 +129,7 @@ class CassandraTier::State {
     return next;
   }
 
-  void look_at_schema(base::SteadyTime now) {
+  void look_at_schema(base::SteadyTime now, const std::stop_token& stop) {
     if (now < schema_again_at) return;
     const cassandra::ConnectionStatus connection = link->connection();
     if (!connection.connected) {
@@ -138,6 +139,7 @@ class CassandraTier::State {
     }
     schema_suspect.store(false, std::memory_order_release);  // what was said before says nothing about now
     const auto report = link->prepare();
+    if (stop.stop_requested()) return;
     if (report && report->fits()) {
       if (!report->notes.empty()) say("Cassandra: " + list_of(report->notes));
       os::log(os::LogLevel::info, "Cassandra: connected to {} nodes, the tables fit", connection.node_count);
@@ -160,8 +162,12 @@ class CassandraTier::State {
 
   // What lies in open segments would otherwise wait until they are old or idle.
   void watch_collector(base::SteadyTime now) {
-    if (!options.collector_is_well) return;
-    const bool is_well = options.collector_is_well();
+    bool is_well = false;
+    {
+      const std::lock_guard lock(watch_mutex);
+      if (!collector_is_well) return;
+      is_well = collector_is_well();
+    }
     if (!std::exchange(collector_was_well, is_well) && is_well && ready.load(std::memory_order_acquire)) {
       own->sink->seal_all(now + seal_time);
       foreign->sink->seal_all(now + seal_time);
@@ -193,6 +199,9 @@ class CassandraTier::State {
       thread.join();
     } else {
       thread.detach();
+      // It goes on alone, and whom it asked about the Collector may be gone then.
+      const std::lock_guard watch_lock(watch_mutex);
+      collector_is_well = {};
     }
     return has_ended;
   }
@@ -214,6 +223,9 @@ class CassandraTier::State {
   base::SteadyTime schema_again_at{};
   base::Duration schema_retry{};
   bool collector_was_well = true;
+
+  std::mutex watch_mutex;
+  std::function<bool()> collector_is_well = options.collector_is_well;  // protected by watch_mutex
 
   flow::Doorbell doorbell;
   mutable std::mutex mutex;

@@ -28,7 +28,11 @@ class KeepingCql final : public Cql {
   void execute(Request, AnswerCallback done) noexcept override { kept_.push_back(std::move(done)); }
   void batch(Batch, AnswerCallback done) noexcept override { done(answer(Outcome::refused, Refusal::schema)); }
   bool has_window(std::uint64_t) const noexcept override { return true; }
-  ConnectionStatus status() const override { return {.connected = true}; }
+  ConnectionStatus status() const override {
+    ConnectionStatus made;
+    made.connected = true;
+    return made;
+  }
 
  private:
   std::atomic<bool>& gone_;

@@ -94,7 +94,7 @@ class CassandraTierTest : public testing::Test {
     return *answer;
   }
 
-  os::SystemClock clock;
+  static inline os::SystemClock clock;  // a thread that waits for an answer may outlive the test
   std::atomic<bool> collector_is_well{true};
   std::function<void(FakeLink&)> prepare_link;
   FakeLink* link = nullptr;
