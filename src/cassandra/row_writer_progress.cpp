@@ -10,6 +10,7 @@ namespace arca::cassandra {
 
 void RowWriter::State::add(const SegmentName& name, StoredChunk chunk) noexcept {
   const std::lock_guard lock(mutex_);
+  parked_at_ = clock_.steady_now();
   try {
     const SegmentPointer segment = segment_of(name);
     const std::int32_t position = chunk.position;

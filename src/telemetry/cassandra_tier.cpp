@@ -87,7 +87,8 @@ class CassandraTier::State {
     os::Random& random = os::system_random();
     if (options.writes_rows) {
       rows = std::make_unique<cassandra::RowWriter>(
-          store, clock, cassandra::RowWriterOptions{.rows_per_second = options.rows_per_second});
+          store, clock, cassandra::RowWriterOptions{.in_flight_max = options.row_batches_in_flight,
+                                                    .rows_per_second = options.rows_per_second});
     }
     own = make_sink(cassandra::Purpose::overflow, store, random);
     foreign = make_sink(cassandra::Purpose::overflow, store, random);
@@ -257,6 +258,7 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSetti
                                                             CassandraTierOptions options) {
   options.writes_rows = settings.rows;
   options.rows_per_second = settings.rows_per_second;
+  options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight / 2);
   options.scan_interval = settings.scan_interval;
   options.chunk_ttl = settings.chunk_ttl;
   auto link = make_cassandra_link(settings);
