@@ -104,7 +104,8 @@ class CassandraHarness {
   }
 
   nlohmann::json rows(const std::string& columns, const std::string& table) {
-    auto found = node_->cql("SELECT " + columns + " FROM " + keyspace_ + "." + table, {.timeout = std::chrono::seconds(60)});
+    auto found =
+        node_->cql("SELECT " + columns + " FROM " + keyspace_ + "." + table, {.timeout = std::chrono::seconds(60)});
     EXPECT_TRUE(found) << found.error().message();
     return found ? *found : nlohmann::json::array();
   }

@@ -7,9 +7,9 @@ namespace {
 
 TEST(CassandraKill, OfTheWriterAtEveryPointOfParkingLosesNothing) {
   CassandraHarness harness;
-  for (const char* point : {"park.segment.before_open", "park.segment.opened", "park.chunk.sent",
-                            "park.chunk.acknowledged", "park.segment.before_seal", "park.segment.sealed",
-                            "park.rows.before_put", "park.rows.put"}) {
+  for (const char* point :
+       {"park.segment.before_open", "park.segment.opened", "park.chunk.sent", "park.chunk.acknowledged",
+        "park.segment.before_seal", "park.segment.sealed", "park.rows.before_put", "park.rows.put"}) {
     Trial trial = harness.trial();
     trial.point = point;
     trial.nth = std::string(point).starts_with("park.chunk") ? 3 : 1;

@@ -106,7 +106,8 @@ class Harness {
     EXPECT_TRUE(began) << "the writer did not start";
     bool at_point = true;
     if (trial.until) {
-      at_point = support::wait_until([&] { return trial.until(*oracle) || !(*process)->is_alive(); }, point_deadline);
+      at_point = false;
+      support::wait_until([&] { return (at_point = trial.until(*oracle)) || !(*process)->is_alive(); }, point_deadline);
     } else if (trial.point.empty()) {
       usleep(static_cast<useconds_t>(random_() % (trial.kill_after_us_max + 1)));  // when to kill is chance
     } else {

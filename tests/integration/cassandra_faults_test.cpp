@@ -1,5 +1,6 @@
-// The tier while the world fails around one node: the Collector away for a whole life, tables missing, dropped, or short
-// of life. Each test prints its row of the table of faults; what was accepted is all in the Collector's file in the end.
+// The tier while the world fails around one node: the Collector away for a whole life, tables missing, dropped, or
+// short of life. Each test prints its row of the table of faults; what was accepted is all in the Collector's file in
+// the end.
 #include <google/protobuf/message.h>
 
 #include "cassandra/timing.hpp"
@@ -20,9 +21,8 @@ class CassandraFaults : public CassandraFixture {
     if (resource.scope_spans_size() != 1 || resource.scope_spans(0).spans_size() != 1) return false;
     const auto& span = resource.scope_spans(0).spans(0);
     return text_of(span.span_id()) == row.at("span_id").get<std::string>() &&
-           text_of(span.trace_id()) == row.at("trace_id").get<std::string>() &&
-           row.at("service_name") == "judged" && row.at("operation_name") == span.name() &&
-           span.GetReflection()->GetUnknownFields(span).empty();
+           text_of(span.trace_id()) == row.at("trace_id").get<std::string>() && row.at("service_name") == "judged" &&
+           row.at("operation_name") == span.name() && span.GetReflection()->GetUnknownFields(span).empty();
   }
   static std::string bytes_of(const std::string& hex_text) {  // "0x..."
     std::string bytes;
@@ -65,7 +65,8 @@ TEST_F(CassandraFaults, ACollectorThatIsAwayForTheWholeRunGetsAllThreeSignalsAft
 
   std::size_t good = 0;
   const Json found = rows("trace_id, span_id, service_name, operation_name, trace_data", "traces_overflow");
-  for (const Json& row : found) if (holds_its_span(row) && accepted_.count(row.at("span_id")) == 1) ++good;
+  for (const Json& row : found)
+    if (holds_its_span(row) && accepted_.count(row.at("span_id")) == 1) ++good;
   EXPECT_EQ(found.size(), accepted_.size());
   EXPECT_EQ(good, accepted_.size()) << "each row holds its span, and each span has its row";
 

@@ -1,6 +1,6 @@
 // The tier behind a network that spoils what passes between it and the node: answers that never come, so that nobody
-// knows what was written; answers that come late; connections that are reset. And nodes that refuse: a wrong password, a
-// certificate that is over.
+// knows what was written; answers that come late; connections that are reset. And nodes that refuse: a wrong password,
+// a certificate that is over.
 #include "integration/cassandra_fixture.hpp"
 #include "support/tcp_proxy.hpp"
 
