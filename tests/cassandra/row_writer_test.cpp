@@ -208,7 +208,9 @@ TEST(RowWriter, what_is_too_much_is_left_to_recovery_and_the_directory_does_not_
   const auto left = static_cast<std::int32_t>(rows.writer->status().left_chunk_count);
   rows.store.set_window(true);
   ASSERT_TRUE(rows.comes([&] { return rows.ended.load(); }));
-  EXPECT_EQ(rows.marked(), 6 - left);
+  // The first two were taken; which of the others depends on how fast the thread was.
+  EXPECT_GE(rows.marked(), 2);
+  EXPECT_LE(rows.marked(), 6 - left);
 }
 
 TEST(RowWriter, no_more_writes_than_allowed_are_under_way) {
