@@ -1,6 +1,7 @@
 #include "cli/query/journal_place.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include "cli/journal_view.hpp"
 #include "cli/query/trace_search.hpp"
@@ -13,8 +14,14 @@ namespace {
 
 struct Source {
   std::string directory;
-  std::string name;  // for people
+  std::string name;      // for people
+  bool is_live = false;  // somebody writes while we read
 };
+
+// A record that is just being written looks damaged for a moment, and so does what stands behind it. Of a live writer
+// it is damage only if it stays so.
+constexpr int looks_max = 5;
+constexpr base::Duration look_pause = std::chrono::milliseconds(20);
 
 // A chunk and where it lies.
 struct Spot {
@@ -46,7 +53,17 @@ class JournalsRead {
   void collect(const Source& source, std::vector<Spot>& spots) {
     auto view = view_journal(file_system_, source.directory);
     if (!view) return reader_.damage(source.name + ": " + view.error().message());
-    for (const std::string& damage : view->damage) reader_.damage(source.name + ": " + damage);
+    std::vector<std::string> damage = view->damage;
+    for (int look = 1; !damage.empty() && source.is_live && look < looks_max; ++look) {
+      std::this_thread::sleep_for(look_pause);
+      auto next = view_journal(file_system_, source.directory);
+      if (!next) break;
+      std::erase_if(damage, [&](const std::string& each) {
+        return std::find(next->damage.begin(), next->damage.end(), each) == next->damage.end();
+      });
+      view = std::move(next);
+    }
+    for (const std::string& each : damage) reader_.damage(source.name + ": " + each);
     for (const auto& [id, kept] : view->unsettled) {
       if (!wanted_.signals.contains(kept.signal) || is_before(wanted_, kept.sealed_at)) continue;
       spots.push_back({id, kept, &source});
@@ -66,7 +83,11 @@ class JournalsRead {
       }
     }
     if (!segment_) return;
-    const auto payload = segment_->read_payload(spot.kept.item);
+    auto payload = segment_->read_payload(spot.kept.item);
+    for (int look = 1; payload && !*payload && spot.source->is_live && look < looks_max; ++look) {
+      std::this_thread::sleep_for(look_pause);
+      payload = segment_->read_payload(spot.kept.item);
+    }
     if (!payload) return reader_.damage(spot.source->name + ": " + payload.error().message());
     if (!*payload) {
       return reader_.damage(spot.source->name + ": chunk " + model::to_string(spot.id) +
@@ -93,7 +114,7 @@ Result<void> JournalPlace::read(const Wanted& wanted, Reader& reader) {
   if (!writers) return failure(writers.error());
   std::vector<Source> sources;
   for (const journal::WriterEntry& writer : *writers) {
-    sources.push_back({writer.path + "/journal", "journal of writer " + model::to_string(writer.id)});
+    sources.push_back({writer.path + "/journal", "journal of writer " + model::to_string(writer.id), writer.live});
   }
   JournalsRead(place(), file_system_, wanted, reader).run(sources);
   return {};
