@@ -13,8 +13,10 @@ namespace arca::cassandra {
 
 struct RowWriterOptions {
   std::uint64_t memory_max = 32ULL << 20U;  // packed chunks that wait
-  std::uint32_t in_flight_max = 64;         // batches
-  std::uint64_t rows_per_second = 0;        // 0: no limit
+  // Batches. With the chunks of parking (32) they must stay below what the connection takes (64 unless configured): a
+  // full window would send chunks to the next tier.
+  std::uint32_t in_flight_max = 24;
+  std::uint64_t rows_per_second = 0;      // 0: no limit
   std::uint64_t pending_max = 1U << 16U;  // chunks that wait, with their payload or without; more are left to recovery
   base::Duration mark_interval = std::chrono::seconds(1);
 };
