@@ -79,6 +79,7 @@ base::Duration ParkedSource::State::backoff(std::uint32_t failure_count) noexcep
 
 // What is tried again is not told to people at each try; the status shows it.
 void ParkedSource::State::note_failure(const char* what, const StoreStatus& status) {
+  if (status.outcome == Outcome::not_sent) return;  // a full window, or no connection, which others show
   status_.last_error = std::string(what) + ": " + status.message;
   if (status.outcome == Outcome::refused) {
     report_once(Error(ErrorCode::unavailable, "recovery from Cassandra: " + status_.last_error));

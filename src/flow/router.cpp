@@ -34,6 +34,7 @@ struct Choice {
 };
 
 constexpr std::size_t collector_route = 0;
+constexpr base::Duration drained_poll = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -54,7 +55,11 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
     Choice choice;
     for (std::size_t route = first; route < routes.size(); ++route) {
       if (behind && route < *behind) continue;
-      if (route != behind && !may_take(route, signal)) continue;
+      if (!queues_behind(route, behind) && !may_take(route, signal)) {
+        // Nobody tells when the tier has given its last metric chunk away.
+        if (route == behind) choice.ask_again_at = std::min(choice.ask_again_at, now + drained_poll);
+        continue;
+      }
       if (!routes[route].has_window()) continue;  // an ack will wake whoever waits
       const model::Readiness readiness = routes[route].sink->readiness(signal, now);
       if (readiness.ready) {
@@ -74,6 +79,12 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
       if (tiers[i - 1].holds_metrics && tiers[i - 1].holds_metrics()) return i;
     }
     return std::nullopt;
+  }
+
+  // A tier for outages is not fed while the Collector works: what lies there leaves it slower than metrics come, and
+  // each would take the detour for ever. They wait for its last one instead, unless the pool fills up.
+  [[nodiscard]] bool queues_behind(std::size_t route, std::optional<std::size_t> behind) const {
+    return behind == route && route != collector_route && tiers[route - 1].when == ParkWhen::pressure;
   }
 
   bool may_take(std::size_t route, model::Signal signal) const {

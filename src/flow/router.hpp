@@ -44,8 +44,9 @@ struct RouteStatus {
 // Thread-safe. The sinks outlive every delivery under way.
 //
 // Order of metrics: while a tier holds metric chunks, further metric chunks are parked behind them in that same tier
-// and never sent past them, whatever the Collector and the pressure say. If that tier refuses them, a later one that
-// may take them does; from then on they queue behind that one.
+// and never sent past them, whatever the Collector and the pressure say. A tier for outages takes them only during an
+// outage and under pressure; otherwise they wait until it has given the last one away. If the tier refuses them, a
+// later one that may take them does; from then on they queue behind that one.
 class Router final : public model::Sink {
  public:
   Router(GuardedSink& collector, os::Clock& clock, std::vector<OverflowTier> tiers, RouterOptions options);

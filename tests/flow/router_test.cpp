@@ -277,10 +277,37 @@ TEST_F(RouterTest, metrics_queue_behind_the_last_tier_that_holds_metrics) {
   settle_down(*dispatcher);
   EXPECT_EQ(disk.submitted_sequences(), (std::vector<std::uint64_t>{1, 2, 3}));
   disk_holds_metrics = false;
+  pressure = 0.9;
   put(4, 6, Signal::metrics);
   settle_down(*dispatcher);
   EXPECT_EQ(cassandra.submitted_sequences(), (std::vector<std::uint64_t>{4, 5, 6}));
   EXPECT_TRUE(collector.submitted().empty());
+}
+
+TEST_F(RouterTest, metrics_wait_for_the_last_one_in_a_tier_for_outages_while_the_collector_works) {
+  build({cassandra_tier(), disk_tier()});
+  cassandra_holds_metrics = true;
+  put(1, 3, Signal::metrics);
+  put(4, 6);
+  EXPECT_LE(live(*dispatcher, 10s), 60) << "a look now and then";
+  EXPECT_TRUE(cassandra.submitted().empty()) << "they would follow each other there for ever";
+  EXPECT_EQ(collector.submitted_sequences(), (std::vector<std::uint64_t>{4, 5, 6}));
+  cassandra_holds_metrics = false;
+  live(*dispatcher, 1s);
+  EXPECT_EQ(collector.submitted_sequences(), (std::vector<std::uint64_t>{4, 5, 6, 1, 2, 3}));
+}
+
+TEST_F(RouterTest, in_an_outage_metrics_queue_behind_those_in_a_tier_for_outages) {
+  build({cassandra_tier(), disk_tier()});
+  collector.answer_at_once(Verdict::retry, "connection refused");
+  put(1, 2, Signal::metrics);
+  live(*dispatcher, 20s);
+  ASSERT_EQ(source.settled_count(Verdict::parked), 2U);
+  cassandra_holds_metrics = true;
+  collector.answer_at_once(Verdict::delivered);  // but its breaker does not know yet
+  put(3, 4, Signal::metrics);
+  live(*dispatcher, 20s);
+  EXPECT_EQ(cassandra.submitted_sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4}));
 }
 
 TEST_F(RouterTest, under_pressure_metrics_pass_a_tier_that_holds_metrics_and_refuses_more_to_a_later_one_only) {
