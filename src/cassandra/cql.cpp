@@ -86,7 +86,7 @@ Values& Values::bigint(std::int64_t value) { return add(big_endian(value)); }
 Values& Values::uuid(const Uuid& value) { return add(value.bytes); }
 
 Values& Values::borrow(base::Bytes value, std::shared_ptr<const void> owner) {
-  owners_.push_back(std::move(owner));
+  if (owners_.empty() || owners_.back() != owner) owners_.push_back(std::move(owner));
   entries_.push_back({0, value.data(), static_cast<std::int64_t>(value.size())});
   bytes_ += value.size();
   return *this;

@@ -36,6 +36,10 @@ enum class Refusal : std::uint8_t { none, authentication, tls, schema, invalid, 
 // held until the answer is there. Not thread-safe. Movable.
 class Values {
  public:
+  void reserve(std::size_t value_count, std::size_t copied_bytes) {
+    entries_.reserve(value_count);
+    arena_.reserve(copied_bytes);
+  }
   Values& text(std::string_view value);
   Values& blob(base::Bytes value);  // copied
   Values& borrow(base::Bytes value, std::shared_ptr<const void> owner);

@@ -16,7 +16,14 @@ constexpr std::size_t batch_bytes_max = 256ULL << 10U;
 // Rows of one partition, cut into batches as they come.
 class Cutter {
  public:
-  Cutter(Statement statement, std::int64_t timestamp_us) : statement_(statement), timestamp_us_(timestamp_us) {}
+  // A row has `column_count` values, and about so many bytes that are copied.
+  Cutter(Statement statement, std::int64_t timestamp_us, std::size_t row_count, std::size_t column_count,
+         std::size_t row_bytes)
+      : statement_(statement),
+        timestamp_us_(timestamp_us),
+        rows_left_(row_count),
+        column_count_(column_count),
+        row_bytes_(row_bytes) {}
 
   // `add` appends the values of one row.
   template <class Add>
@@ -24,7 +31,10 @@ class Cutter {
     if (batches_.empty() || batches_.back().row_count >= batch_rows_max ||
         batches_.back().values.bytes() >= batch_bytes_max) {
       batches_.push_back({statement_, {}, 0, timestamp_us_});
+      const std::size_t expected = std::min<std::size_t>(rows_left_, batch_rows_max);
+      batches_.back().values.reserve(expected * column_count_, expected * row_bytes_);
     }
+    rows_left_ -= std::min<std::size_t>(rows_left_, 1);
     add(batches_.back().values);
     ++batches_.back().row_count;
   }
@@ -33,6 +43,9 @@ class Cutter {
  private:
   const Statement statement_;
   const std::int64_t timestamp_us_;
+  std::size_t rows_left_;
+  const std::size_t column_count_;
+  const std::size_t row_bytes_;
   std::vector<Batch> batches_;
 };
 
@@ -64,6 +77,9 @@ void send_rows(Cql& cql, Cutter cutter, Cut cut, StoreDone done) noexcept {
 }  // namespace
 
 void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreDone done) noexcept {
+  std::size_t data_bytes = 0;  // that are copied
+  if (rows.owner == nullptr)
+    for (const SpanRow& span : rows.rows) data_bytes += span.trace_data.size();
   const auto cut = [&rows](Cutter& cutter) {
     for (const SpanRow& span : rows.rows) {
       cutter.row([&](Values& values) {
@@ -76,7 +92,10 @@ void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreD
       });
     }
   };
-  send_rows(state_->cql, Cutter(state_->statements.put_row, timestamp_us), cut, std::move(done));
+  send_rows(state_->cql,
+            Cutter(state_->statements.put_row, timestamp_us, rows.rows.size(), 6,
+                   rows.trace_id.size() + 80 + data_bytes / std::max<std::size_t>(1, rows.rows.size())),
+            cut, std::move(done));
 }
 
 void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_us, StoreDone done) noexcept {
@@ -94,7 +113,9 @@ void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_u
       });
     }
   };
-  send_rows(state_->cql, Cutter(state_->statements.put_entry, timestamp_us), cut, std::move(done));
+  send_rows(state_->cql,
+            Cutter(state_->statements.put_entry, timestamp_us, entries.entries.size(), 8, entries.service.size() + 96),
+            cut, std::move(done));
 }
 
 void CqlStore::put_names(const std::string& service, const std::vector<std::string>& operations,
@@ -109,8 +130,8 @@ void CqlStore::put_names(const std::string& service, const std::vector<std::stri
       cutter.row([&](Values& values) { values.text(kind_operation).text(service).text(operation); });
     }
   };
-  send_rows(state_->cql, Cutter(state_->statements.put_name, 0), add_service, arrive);
-  send_rows(state_->cql, Cutter(state_->statements.put_name, 0), add_operations, arrive);
+  send_rows(state_->cql, Cutter(state_->statements.put_name, 0, 1, 3, 64), add_service, arrive);
+  send_rows(state_->cql, Cutter(state_->statements.put_name, 0, operations.size(), 3, 64), add_operations, arrive);
 }
 
 void CqlStore::mark_rows(const SegmentName& segment, std::int32_t position, StoreDone done) noexcept {

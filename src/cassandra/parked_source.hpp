@@ -2,6 +2,10 @@
 // the Collector like a journal. Several processes may do so at the same time: each shard has a lease (LWT), progress is
 // kept in the directory, and whoever comes later goes on where the one before him was. See store.hpp for what is whole
 // when.
+//
+// What is sent twice (under the same chunk id): after a crash at most what was in flight and what was settled since
+// progress was last written (progress_interval); after a lost lease the same. Metric chunks of a writer leave in the
+// order of its segments and of their positions in them, none while an earlier one is unsettled or may still appear.
 #pragma once
 
 #include <cstdint>

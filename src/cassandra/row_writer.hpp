@@ -13,12 +13,14 @@ namespace arca::cassandra {
 
 struct RowWriterOptions {
   std::uint64_t memory_max = 32ULL << 20U;  // packed chunks that wait
-  std::uint32_t in_flight_max = 32;         // batches; half of the client's window or less, the rest is for chunks
+  // Batches. With the chunks of parking (32) they must stay below what the connection takes (64 unless configured): a
+  // full window would send chunks to the next tier.
+  std::uint32_t in_flight_max = 24;
   // So many while chunks are being parked, that is until parking_pause after the last: each takes from the server what
   // chunks need more.
   std::uint32_t in_flight_max_parking = 4;
   base::Duration parking_pause = std::chrono::milliseconds(100);
-  std::uint64_t rows_per_second = 0;        // 0: no limit
+  std::uint64_t rows_per_second = 0;      // 0: no limit
   std::uint64_t pending_max = 1U << 16U;  // chunks that wait, with their payload or without; more are left to recovery
   base::Duration mark_interval = std::chrono::seconds(1);
 };

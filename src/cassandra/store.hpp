@@ -121,7 +121,7 @@ struct SpanRow {
 struct TraceRows {
   std::string trace_id;  // lower-case hex, not empty
   std::vector<SpanRow> rows;
-  std::shared_ptr<const void> owner;  // keeps the rows' bytes; null: they are valid while the call lasts
+  std::shared_ptr<const void> owner{};  // keeps the rows' bytes; null: they are valid while the call lasts
 };
 
 // A line of the index by service and time: what one chunk says of one trace in one service.

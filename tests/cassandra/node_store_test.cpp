@@ -1,6 +1,8 @@
 // CqlStore against a real node: what is put is read back, repeated writes are one, and progress never goes back.
 #include <gmock/gmock.h>
 
+#include <array>
+#include <deque>
 #include <set>
 
 #include "base/crc32c.hpp"

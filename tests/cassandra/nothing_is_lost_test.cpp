@@ -129,7 +129,7 @@ class History {
 TEST(NothingIsLost, an_acknowledged_chunk_is_found_by_a_recoverer_whatever_was_frozen_when) {
   std::size_t parked_count = 0;
   std::size_t anew_count = 0;
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     History history(seed);
     history.run();
@@ -138,8 +138,8 @@ TEST(NothingIsLost, an_acknowledged_chunk_is_found_by_a_recoverer_whatever_was_f
     if (HasFailure()) break;
   }
   // The dice did throw what the law is about.
-  EXPECT_GT(parked_count, 10'000U);
-  EXPECT_GT(anew_count, 100U);
+  EXPECT_GT(parked_count, 5'000U);
+  EXPECT_GT(anew_count, 50U);
 }
 
 }  // namespace

@@ -108,7 +108,10 @@ TEST(RowWriter, what_fails_is_tried_for_ever_as_the_same_statement) {
   rows.store.fail_always(StoreCall::put_rows, {.outcome = Outcome::unknown, .applied = true, .message = "time-out"});
   rows.add(0);
   rows.end(1);
-  ASSERT_TRUE(rows.comes([&] { return rows.store.count(StoreCall::put_rows) > 30; }));
+  ASSERT_TRUE(wait_until([&] {
+    rows.clock.advance(1s);
+    return rows.store.count(StoreCall::put_rows) > 30;
+  }));
   EXPECT_EQ(rows.writer->status().last_error, "time-out");
   rows.clock.jump_wall(1h);
   std::set<std::int64_t> timestamps;
@@ -116,7 +119,10 @@ TEST(RowWriter, what_fails_is_tried_for_ever_as_the_same_statement) {
   EXPECT_LE(timestamps.size(), 3U);  // one for each of the three traces
   rows.store.heal();
   rows.store.fail_next(StoreCall::mark_rows, 2, {.outcome = Outcome::not_taken});
-  EXPECT_TRUE(rows.comes([&] { return rows.ended.load(); }));
+  EXPECT_TRUE(wait_until([&] {
+    rows.clock.advance(1s);
+    return rows.ended.load();
+  }));
 }
 
 TEST(RowWriter, a_missing_table_is_waited_for_and_an_invalid_row_is_not) {
