@@ -23,6 +23,8 @@ from harness import Sink, add, binary, machine, median, rounds, subject
 
 AS_SPECIFIED = "opentelemetry-go 1.44 + gocql 1.7, one INSERT a span in sequence"
 IMPROVED = "the same with 256 INSERTs at once"
+# For filling: a generator that is too fast for the machine waits, and nothing is refused.
+WAITS = {"ARCA_WHEN_FULL": "block", "ARCA_BLOCK_TIMEOUT": "60s"}
 NODE = None
 
 
@@ -31,12 +33,12 @@ def nobody():
     return f"127.0.0.1:{free_port()}"
 
 
-def park(*options, keyspace=None, keep=False, **variables):
+def park(*options, keyspace=None, keep=False, environment=None, **variables):
     """One run of the subject without a Collector: everything goes to Cassandra."""
     used = keyspace or NODE.fresh_keyspace()
     server = NODE.cpu_seconds()
     result = subject("arca", nobody(), "--traces", "yes", "--drain", 120, *options, timeout=900,
-                     variables=NODE.variables(used, **variables))
+                     variables={**NODE.variables(used, **variables), **(environment or {})})
     result["server_cpu_s"] = NODE.cpu_seconds() - server
     result["whole"] = result["flushed"] and result["parked"] == result["made"] and result["refused"] == 0
     if not result["whole"]:
@@ -230,7 +232,7 @@ def fill(gigabytes):
     keyspace, spans, stored = NODE.fresh_keyspace(), 0, 0
     while stored < 0.98 * gigabytes * 1e9:
         seconds = 2 if spans == 0 else max(1, min(60, (gigabytes * 1e9 - stored) / (stored / spans) / 350_000))
-        run = park("--rate", 350_000, "--seconds", seconds, keyspace=keyspace, keep=True)
+        run = park("--rate", 350_000, "--seconds", seconds, keyspace=keyspace, keep=True, environment=WAITS)
         if not run["whole"]:
             sys.exit("Cassandra could not be filled")
         stored += run["stored_bytes"]

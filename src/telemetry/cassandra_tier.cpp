@@ -258,7 +258,7 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSetti
                                                             CassandraTierOptions options) {
   options.writes_rows = settings.rows;
   options.rows_per_second = settings.rows_per_second;
-  options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight / 2);
+  options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight * 3 / 8);
   options.scan_interval = settings.scan_interval;
   options.chunk_ttl = settings.chunk_ttl;
   auto link = make_cassandra_link(settings);

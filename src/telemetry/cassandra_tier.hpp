@@ -23,7 +23,7 @@ struct CassandraTierOptions {
   std::string host;
   bool writes_rows = true;
   std::uint64_t rows_per_second = 0;
-  std::uint32_t row_batches_in_flight = 32;
+  std::uint32_t row_batches_in_flight = 24;
   bool archives = false;
   bool recovers = true;
   base::Duration scan_interval = std::chrono::seconds(5);

@@ -271,7 +271,7 @@ TEST(RowWriter, it_stops_at_once_and_answers_may_come_later) {
   Rows rows;
   rows.store.hold(StoreCall::put_rows, Hold::request);
   for (std::int32_t i = 0; i < 10; ++i) rows.add(i);
-  ASSERT_TRUE(wait_until([&] { return rows.store.held_count() > 5; }));
+  ASSERT_TRUE(wait_until([&] { return rows.store.held_count() > 3; }));
   EXPECT_FALSE(rows.writer->drain(rows.clock.steady_now()));
   rows.writer.reset();
   rows.store.deliver_all();
