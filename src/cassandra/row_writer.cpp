@@ -74,8 +74,8 @@ bool RowWriter::State::send_due_retry(Lock& lock) {
 
 bool RowWriter::State::may_send(base::SteadyTime now) const {
   const bool is_parking = parked_at_ && now - *parked_at_ < options_.parking_pause;
-  const std::uint32_t most = is_parking ? std::min(options_.in_flight_max_parking, options_.in_flight_max)
-                                        : options_.in_flight_max;
+  const std::uint32_t most =
+      is_parking ? std::min(options_.in_flight_max_parking, options_.in_flight_max) : options_.in_flight_max;
   return in_flight_count_ < most && next_write_at_ <= now;
 }
 

@@ -125,9 +125,9 @@ class RowWriter::State : public std::enable_shared_from_this<RowWriter::State> {
   std::optional<std::pair<StoreStatus, std::vector<StoredChunk>>> read_answer_;
   base::SteadyTime read_again_at_{};
   std::uint32_t read_failure_count_ = 0;
-  base::SteadyTime next_write_at_{};  // by the rate limit
+  base::SteadyTime next_write_at_{};           // by the rate limit
   std::optional<base::SteadyTime> parked_at_;  // the last chunk
-  bool lost_track_ = false;           // no memory for a chunk's place: from then on no segment counts as complete
+  bool lost_track_ = false;  // no memory for a chunk's place: from then on no segment counts as complete
   RowWriterStatus status_;
 
   // Touched by the thread alone.

@@ -87,8 +87,9 @@ class CassandraTier::State {
     os::Random& random = os::system_random();
     if (options.writes_rows) {
       rows = std::make_unique<cassandra::RowWriter>(
-          store, clock, cassandra::RowWriterOptions{.in_flight_max = options.row_batches_in_flight,
-                                                    .rows_per_second = options.rows_per_second});
+          store, clock,
+          cassandra::RowWriterOptions{.in_flight_max = options.row_batches_in_flight,
+                                      .rows_per_second = options.rows_per_second});
     }
     own = make_sink(cassandra::Purpose::overflow, store, random);
     foreign = make_sink(cassandra::Purpose::overflow, store, random);
