@@ -137,6 +137,10 @@ void ParkedSource::State::scan_now() {
   enter([&] {
     scan_again_ = scan_.is_running;
     scan_at_ = clock_.steady_now();
+    // Whoever paused because nothing moved has no reason to any more.
+    for (Shard& shard : shards_) {
+      if (shard.held.state == Holding::State::none) shard.held.again_at = base::SteadyTime::min();
+    }
     wake();
   });
 }

@@ -88,6 +88,23 @@ TEST_F(ParkedLeasesTest, who_cannot_deliver_lets_others_try) {
   EXPECT_TRUE(one->source.is_drained());
 }
 
+TEST_F(ParkedLeasesTest, who_gave_a_lease_back_takes_it_again_at_once_when_the_collector_is_back) {
+  sealed(writer_in(5), 1, 20);
+  bool is_back = false;
+  sink.answer_by([&is_back](const model::Chunk& chunk) {
+    return FakeSink::make(chunk.id, is_back ? Verdict::delivered : Verdict::retry);
+  });
+  const auto one = recoverer();
+  live(one, 5s);
+  ASSERT_EQ(one->source.status().leases_held, 1U);
+  for (int i = 0; i < 600 && one->source.status().leases_held > 0; ++i) live(one, 100ms);
+  ASSERT_EQ(one->source.status().leases_held, 0U);
+  is_back = true;
+  one->source.scan_now();
+  live(one, 5s);  // less than it would wait by itself
+  EXPECT_TRUE(everything_arrived());
+}
+
 TEST_F(ParkedLeasesTest, after_a_lost_lease_nothing_is_claimed_and_no_progress_is_written) {
   const SegmentHead head = sealed(writer_in(5), 1, 20);
   sink.answer_later();
