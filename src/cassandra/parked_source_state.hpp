@@ -132,7 +132,7 @@ class ParkedSource::State final : public AsyncState {
   void scan_bucket(std::vector<std::byte> page);
   void take_page(const StoreStatus& status, Page<SegmentEntry> page);
   void note_entry(Shard& shard, SegmentEntry entry);
-  void end_bucket(Shard& shard, base::WallTime bucket);
+  void end_bucket(Shard& shard, base::WallTime time);
   void trim(Shard& shard);
   void end_shard(bool is_whole);
   [[nodiscard]] bool rows_are_missing(const ParkedSegment& segment) const;

@@ -305,7 +305,7 @@ Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSetting
       report = check(talk, cql, settings);
       if (!report) return report;
       const auto made = execute_all(talk, statements_for(*report, settings, false));
-      talk.wait_for<bool>([&](StoreRead<bool> done) {
+      talk.wait_for<bool>([&](const StoreRead<bool>& done) {
         leases->release(maker_shard, owner, (*turn)->epoch,
                         [done](StoreStatus status) { done(std::move(status), true); });
       });

@@ -28,7 +28,7 @@ void send_request(Cql& cql, Make&& make, StoreDone done) noexcept {
 
 // Sends a read; `decode` turns the answer into what was asked for.
 template <class T, class Decode>
-void send_read(Cql& cql, Request request, Decode decode, StoreRead<T> done) noexcept {
+void send_read(Cql& cql, Request&& request, Decode decode, StoreRead<T> done) noexcept {
   cql.execute(std::move(request), [decode = std::move(decode), done = std::move(done)](const Answer& answer) {
     StoreStatus status = status_of(answer);
     T value{};

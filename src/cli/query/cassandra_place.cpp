@@ -224,6 +224,7 @@ Result<std::vector<NamePair>> CassandraPlace::names(const std::string& service, 
   if (!segments) return failure(segments.error());
   for (const SegmentEntry& each : *segments)
     services.insert(each.summary.services.begin(), each.summary.services.end());
+  all.reserve(services.size());
   for (const std::string& each : services) all.push_back({each, ""});
   auto operations = (*from)->operations(service);
   if (!operations) return failure(operations.error());

@@ -36,7 +36,7 @@ struct Filter {
   [[nodiscard]] bool takes(const Owner& owner, const otlp::SpanView& span) const;
   [[nodiscard]] bool takes(const Owner& owner, const otlp::LogView& log) const;
   // Judges the metric as a whole; some of its points may lie outside the time range.
-  [[nodiscard]] bool takes(const Owner& owner, const otlp::MetricView& metric) const;
+  [[nodiscard]] bool takes(const Owner& owner, const otlp::MetricView& view) const;
   [[nodiscard]] bool takes_point(const Owner& owner, const otlp::PointView& point) const;
   [[nodiscard]] bool takes_time(std::uint64_t nanos) const noexcept;
 

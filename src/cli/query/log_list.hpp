@@ -36,7 +36,7 @@ class LogList final : public RecordVisitor {
 };
 
 // One line: time, severity, service, body, attributes, trace.
-std::string log_line(const LogRecord& log, const Screen& screen, bool with_trace);
+std::string log_line(const LogRecord& record, const Screen& screen, bool with_trace);
 Colour severity_colour(std::uint32_t severity) noexcept;
 
 }  // namespace arca::cli::query

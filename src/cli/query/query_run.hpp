@@ -27,7 +27,7 @@ class QueryRun {
   std::size_t run_trace();
   std::size_t run_logs();
   std::size_t run_metrics();
-  std::size_t follow_traces(TraceList& list);
+  std::size_t follow_traces(TraceList& first);
 
   // Reads all places into the list; those with an index give only the traces that may match.
   void search_traces(TraceList& list, const Take& take);

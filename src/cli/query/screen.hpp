@@ -27,7 +27,7 @@ struct Screen {
   static Screen of(const Console& console, const os::Environment& environment, std::size_t columns, bool ascii);
 
   // The text in a colour; `seed` chooses among those of Colour::service.
-  [[nodiscard]] std::string paint(Colour colour, std::string_view text, std::string_view seed = {}) const;
+  [[nodiscard]] std::string paint(Colour wanted, std::string_view text, std::string_view seed = {}) const;
   // As this screen can show it. Requires printable text.
   [[nodiscard]] std::string shown(std::string_view text) const;
   // One drawing or the other.

@@ -17,8 +17,8 @@ struct DetailLine {
 };
 
 // `logs` are those of this span; `trace_start` is what times are told from.
-std::vector<DetailLine> span_details(const SpanRecord& span, const std::vector<const LogRecord*>& logs,
+std::vector<DetailLine> span_details(const SpanRecord& record, const std::vector<const LogRecord*>& logs,
                                      std::uint64_t trace_start, bool all, const Screen& screen);
-DetailLine log_detail(const LogRecord& log, std::uint64_t trace_start, const Screen& screen);
+DetailLine log_detail(const LogRecord& record, std::uint64_t trace_start, const Screen& screen);
 
 }  // namespace arca::cli::query

@@ -81,6 +81,7 @@ std::size_t QueryRun::run_traces() {
     store_.read(wanted, [&](const Piece& piece) { return stream.visit(piece); });
     const std::vector<Record> records = stream.take_all();
     std::vector<const Record*> pointers;
+    pointers.reserve(records.size());
     for (const Record& record : records) pointers.push_back(&record);
     found += records.size();
     print_request(model::Signal::traces, pointers);
@@ -199,6 +200,7 @@ void QueryRun::print_traces_as_json(const std::vector<const TraceSummary*>& trac
   store_.read(wanted, {.repeats = true}, [&](const Piece& piece) { return records.visit(piece); });
   for (const TraceId& id : wanted.traces) {
     std::vector<const Record*> pointers;
+    pointers.reserve(records.size());
     for (const SpanRecord& span : records.trace(id).spans) pointers.push_back(&span.record);
     print_request(model::Signal::traces, pointers);
   }
