@@ -200,7 +200,6 @@ void QueryRun::print_traces_as_json(const std::vector<const TraceSummary*>& trac
   store_.read(wanted, {.repeats = true}, [&](const Piece& piece) { return records.visit(piece); });
   for (const TraceId& id : wanted.traces) {
     std::vector<const Record*> pointers;
-    pointers.reserve(records.size());
     for (const SpanRecord& span : records.trace(id).spans) pointers.push_back(&span.record);
     print_request(model::Signal::traces, pointers);
   }
