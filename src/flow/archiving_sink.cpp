@@ -107,7 +107,7 @@ struct ArchivingSink::State : std::enable_shared_from_this<ArchivingSink::State>
       (*done)(put_off(chunk.id, "delivered; the archive takes nothing now"));
       return;
     }
-    archive.submit(chunk, [self = shared_from_this(), answer = std::move(answer), done](model::Ack ack) mutable {
+    archive.submit(chunk, [self = shared_from_this(), answer = std::move(answer), done](const model::Ack& ack) mutable {
       if (ack.verdict == model::Verdict::parked || ack.verdict == model::Verdict::delivered) {
         self->delivered().forget(answer.chunk_id);
         (*done)(std::move(answer));
