@@ -72,6 +72,13 @@ fn count_nodes(session: &Session) -> (usize, usize) {
     (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
 }
 
+/// A cluster behind translated addresses or ports looks so: whoever configured it must learn which ones it names.
+fn unreached(session: &Session) -> String {
+    let state = session.get_cluster_state();
+    let named: Vec<String> = state.get_nodes_info().iter().take(3).map(|node| node.address.to_string()).collect();
+    format!("a contact point answers, but no node can be reached where it says that they are: {}", named.join(", "))
+}
+
 /// Runs for as long as the client lives.
 pub async fn supervise(shared: Arc<Shared>) {
     let mut wait = FIRST_WAIT;
@@ -89,8 +96,10 @@ pub async fn supervise(shared: Arc<Shared>) {
             Ok(session) => {
                 let (known, up) = count_nodes(&session);
                 shared.link.replace(Arc::new(session));
-                note(&shared, &Failure::new(Status::Ok, ""));
-                shared.config.log.info(&format!("connected to Cassandra: {up} of {known} nodes"));
+                if up > 0 {
+                    note(&shared, &Failure::new(Status::Ok, ""));
+                    shared.config.log.info(&format!("connected to Cassandra: {up} of {known} nodes"));
+                } // else watch() tells how that ends
             }
             Err(failure) => note(&shared, &failure),
         }
@@ -117,9 +126,8 @@ async fn watch(shared: &Shared, panics_seen: &mut u64) -> bool {
             seen_up = true;
             last_up = Instant::now();
         } else if last_up.elapsed() >= LOST_AFTER {
-            if seen_up {
-                note(shared, &Failure::new(Status::NotConnected, "no node is reachable any more"));
-            }
+            let why = if seen_up { "no node is reachable any more".to_string() } else { unreached(&session) };
+            note(shared, &Failure::new(Status::NotConnected, why));
             return seen_up;
         }
         let panics = shared.panics.count.load(Ordering::Relaxed);

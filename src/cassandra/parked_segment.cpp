@@ -35,6 +35,7 @@ void ParkedSegment::begin(std::uint64_t new_generation) {
   settled.clear();
   position = written_position = cursor = entry.replay_position;
   quarantined_items = entry.quarantined_items;
+  left_count = entry.sealed_at ? entry.summary.chunk_count - position : 0;
   is_at_end = is_last_pass = is_reading = is_marking = is_rescued = false;
   failure_count = 0;
 }

@@ -86,6 +86,7 @@ struct ParkedSegment {
   std::int32_t rows_seen = -1;  // rows_position, and when it last moved
   base::SteadyTime rows_moved_at{};
   bool rows_are_handed_over = false;
+  bool is_expired = false;  // its chunks ended before they were delivered: nobody is told that they were
 
   // --- while it is replayed ---
   std::uint64_t generation = 0;  // of this replay: an answer to a read of an earlier one is dropped
@@ -99,6 +100,7 @@ struct ParkedSegment {
   std::int32_t written_position = 0;
   std::array<std::uint64_t, model::signal_count> quarantined_items{};  // before `position`
   std::int32_t cursor = 0;                                             // read next
+  std::int32_t left_count = 0;  // positions that a sealed one had when this replay began, and that were not found yet
   bool is_at_end = false;
   bool is_last_pass = false;  // it began when the segment was whole: what it does not find is not there
   bool is_reading = false;

@@ -203,6 +203,7 @@ void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& s
     if (is_gone && first != segment->slots.end() && first->second.state == ParkedSlot::State::ready) {
       report_once(Error(ErrorCode::not_found, "chunk " + model::to_string(first->second.stored.id) +
                                                   " has gone from Cassandra before it was delivered"));
+      ++segment->left_count;
       settle_slot(*segment, from, 0);
     }
   }
@@ -225,6 +226,7 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
   ParkedSlot& slot = place->second;
   if (is_new) {
     ++slot_count_;
+    --segment.left_count;
     shards_[static_cast<std::size_t>(segment.shard())].held.moved_at = clock_.steady_now();
   }
   if (slot.has_payload()) return;
@@ -245,6 +247,8 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
 
 base::SteadyTime ParkedSource::State::tend_segments(base::SteadyTime now) {
   base::SteadyTime next = base::never;
+  std::erase_if(active_,
+                [this](const auto& each) { return each.second->is_finished() && end_as_expired(*each.second); });
   for (const auto& [order, segment] : active_) {
     if (segment->again_at > now) next = std::min(next, segment->again_at);
     if (segment->phase != Phase::replaying || !is_valid(shards_[static_cast<std::size_t>(segment->shard())])) continue;

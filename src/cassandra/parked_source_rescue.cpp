@@ -58,8 +58,9 @@ bool ParkedSource::State::begin_rescue(base::SteadyTime now) {
   for (Shard& shard : shards_) {
     if (!is_valid(shard)) continue;
     for (const auto& [order, segment] : shard.segments) {
+      const double age = age_share(*segment);
       const bool is_due = segment->is_undone() && segment->is_whole(now, wait_) && segment->again_at <= now &&
-                          age_share(*segment) >= options_.ttl_rewrite;
+                          age >= options_.ttl_rewrite && age < 1;
       if (!is_due) continue;
       auto rescue = std::make_shared<Rescue>();
       rescue->shard = shard.number;

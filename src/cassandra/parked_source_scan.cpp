@@ -119,7 +119,7 @@ void ParkedSource::State::watch(Shard& shard, ParkedSegment& segment) {
     segment.rows_moved_at = now;
   }
   check_ttl(segment);
-  if (!segment.is_undone() && !rows_are_missing(segment)) drop(shard, segment.order());
+  if (!segment.is_undone() && !segment.is_expired && !rows_are_missing(segment)) drop(shard, segment.order());
 }
 
 void ParkedSource::State::drop(Shard& shard, const SegmentOrder& order) {
@@ -192,6 +192,22 @@ void ParkedSource::State::check_ttl(const ParkedSegment& segment) {
                     "chunks in Cassandra come near the end of their life and are not delivered, the oldest of writer " +
                         model::to_string(segment.entry.head.writer) +
                         ": they are written anew in time while recovery runs; see why the Collector takes nothing"));
+}
+
+// A segment of which chunks are missing whose life is over. It stays as it is in the directory: its writer must not
+// read there that they were delivered.
+bool ParkedSource::State::end_as_expired(ParkedSegment& segment) {
+  if (segment.left_count <= 0 || age_share(segment) < 1) return false;
+  status_.expired_chunk_count += static_cast<std::uint64_t>(segment.left_count);
+  report_once(
+      Error(ErrorCode::not_found,
+            "up to " + std::to_string(segment.left_count) + " chunks of writer " +
+                model::to_string(segment.entry.head.writer) +
+                " are lost: their life in Cassandra ended before anybody had delivered them or written them anew"));
+  segment.is_expired = true;
+  segment.phase = Phase::replayed;
+  segment.settled.clear();
+  return true;
 }
 
 }  // namespace arca::cassandra

@@ -139,6 +139,7 @@ class ParkedSource::State final : public AsyncState {
   void watch(Shard& shard, ParkedSegment& segment);
   void drop(Shard& shard, const SegmentOrder& order);
   void check_ttl(const ParkedSegment& segment);
+  bool end_as_expired(ParkedSegment& segment);
   [[nodiscard]] double age_share(const ParkedSegment& segment) const;
 
   // --- leases: parked_source_leases.cpp ---

@@ -87,6 +87,22 @@ TEST_F(ParkedAgeTest, what_is_written_anew_keeps_its_place_among_the_metrics_of_
             (std::vector<std::uint64_t>{1, 2, 3, 4}));
 }
 
+TEST_F(ParkedAgeTest, what_ended_undelivered_while_nobody_recovered_is_told_and_never_counted_as_delivered) {
+  const SegmentHead head = park(1, 1, 5);
+  clock.advance(30h);  // its chunks live for a day
+  const auto one = recoverer_of_short();
+  live(one, 5min);
+  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);
+  ASSERT_FALSE(reports.empty());
+  EXPECT_NE(reports.back().find("lost"), std::string::npos) << reports.back();
+  EXPECT_TRUE(one->source.is_drained());
+  live(one, 2h);
+  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);  // once
+  for (const SegmentEntry& entry : old_store.segments()) {
+    if (entry.head.name.id == head.name.id) EXPECT_FALSE(entry.replayed_at) << "its writer would count it as delivered";
+  }
+}
+
 TEST_F(ParkedAgeTest, a_rewrite_that_fails_or_dies_on_the_way_loses_nothing) {
   for (int calls = 0; calls < 40; ++calls) {
     SCOPED_TRACE("after " + std::to_string(calls) + " calls");

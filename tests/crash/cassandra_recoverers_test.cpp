@@ -39,7 +39,7 @@ TEST(CassandraRecoverers, ALostHostTakesNoMoreThanItsStatusSaid) {
   CassandraHarness harness;
   auto proxy = support::TcpProxy::start(harness.node().contact_points().front(), harness.node().port());
   ASSERT_TRUE(proxy.has_value()) << proxy.error().message();
-  Trial trial = harness.trial("127.0.0.1:" + std::to_string((*proxy)->port()));
+  Trial trial = harness.trial(harness.node().contact_points().front() + ":" + std::to_string((*proxy)->port()));
   trial.records = 6000;
   trial.pause_every = 1;  // so that it still records when the first of it is parked
   std::uint64_t parked = 0, unreplicated = 0, seen_at = 0;

@@ -19,7 +19,7 @@ class CassandraNetwork : public CassandraFixture {
   }
   Config through_proxy() const {
     Config made = with_cassandra();
-    made.cassandra.contact_points = "127.0.0.1:" + std::to_string(proxy_->port());
+    made.cassandra.contact_points = node_->contact_points().front() + ":" + std::to_string(proxy_->port());
     made.cassandra.request_timeout = seconds(2);
     return made;
   }
@@ -82,6 +82,19 @@ TEST_F(CassandraNetwork, ANodeThatAnswersSlowlyIsWaitedForAndOneThatIsSilentIsNo
   expect_law();
   EXPECT_GE(telemetry_->status().unreplicated_items, 1000U);
   end_well("answers late by 0.7 s, then none at all");
+}
+
+TEST_F(CassandraNetwork, NodesThatAreNotWhereTheClusterSaysAreToldByTheirAddress) {
+  auto translating = support::TcpProxy::start(node_->contact_points().front(), node_->port(), "127.0.0.1");
+  ASSERT_TRUE(translating.has_value()) << translating.error().message();
+  Config made = with_cassandra();
+  made.cassandra.contact_points = "127.0.0.1:" + std::to_string((*translating)->port());
+  start(made);
+  EXPECT_TRUE(wait_for_status([&](const Status& status) {
+    return status.cassandra.last_error.find(node_->contact_points().front()) != std::string::npos;
+  })) << to_json(telemetry_->status());
+  record_spans(100);
+  expect_delivered();
 }
 
 // A node of its own with passwords and certificates: who may not enter loses nothing, and says why.

@@ -90,7 +90,7 @@ void reset(int socket) {
 
 class TcpProxy::State {
  public:
-  explicit State(const sockaddr_in& server) : server_(server) {}
+  State(const sockaddr_in& server, const sockaddr_in& own) : server_(server), own_(own) {}
   ~State() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
@@ -100,7 +100,7 @@ class TcpProxy::State {
 
   Result<void> start() {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    sockaddr_in own = address_of("127.0.0.1", 0);
+    sockaddr_in own = own_;
     socklen_t size = sizeof own;
     if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&own), size) != 0 ||
         ::listen(listener_, 64) != 0 || ::getsockname(listener_, reinterpret_cast<sockaddr*>(&own), &size) != 0) {
@@ -176,7 +176,7 @@ class TcpProxy::State {
     made.requests.to = made.answers.from = server;
   }
 
-  const sockaddr_in server_;
+  const sockaddr_in server_, own_;
   int listener_ = -1;
   std::list<Connection> connections_;  // of the thread
   std::jthread thread_;
@@ -185,8 +185,8 @@ class TcpProxy::State {
 TcpProxy::TcpProxy(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TcpProxy::~TcpProxy() = default;
 
-Result<std::unique_ptr<TcpProxy>> TcpProxy::start(const std::string& host, int port) {
-  auto state = std::make_unique<State>(address_of(host, port));
+Result<std::unique_ptr<TcpProxy>> TcpProxy::start(const std::string& host, int port, const std::string& own_host) {
+  auto state = std::make_unique<State>(address_of(host, port), address_of(own_host.empty() ? host : own_host, 0));
   if (const auto started = state->start(); !started) return failure(started.error());
   return std::unique_ptr<TcpProxy>(new TcpProxy(std::move(state)));
 }

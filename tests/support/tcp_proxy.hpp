@@ -23,8 +23,9 @@ class TcpProxy {
     reset,            // what connects, and what is connected, is reset
   };
 
-  // Listens on a free port of 127.0.0.1.
-  static Result<std::unique_ptr<TcpProxy>> start(const std::string& host, int port);
+  // Listens on a free port of the same loopback address: a driver of Cassandra asks a node for its address, and takes
+  // the port of its contact point. Or of another, on which it is then not found.
+  static Result<std::unique_ptr<TcpProxy>> start(const std::string& host, int port, const std::string& own_host = {});
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
   TcpProxy& operator=(const TcpProxy&) = delete;
