@@ -99,7 +99,8 @@ TEST_F(ParkedAgeTest, what_ended_undelivered_while_nobody_recovered_is_told_and_
   live(one, 2h);
   EXPECT_EQ(one->source.status().expired_chunk_count, 5U);  // once
   for (const SegmentEntry& entry : old_store.segments()) {
-    if (entry.head.name.id == head.name.id) EXPECT_FALSE(entry.replayed_at) << "its writer would count it as delivered";
+    if (entry.head.name.id != head.name.id) continue;
+    EXPECT_FALSE(entry.replayed_at) << "its writer would count it as delivered";
   }
 }
 
