@@ -35,7 +35,9 @@ void ParkedSegment::begin(std::uint64_t new_generation) {
   settled.clear();
   position = written_position = cursor = entry.replay_position;
   quarantined_items = entry.quarantined_items;
-  left_count = entry.sealed_at ? entry.summary.chunk_count - position : 0;
+  // Of one that nobody has sealed, its rows tell; and something was to lie in it, or it would not have been opened.
+  const std::int32_t told = std::max(entry.rows_position, position == 0 ? 1 : 0);
+  left_count = (entry.sealed_at ? entry.summary.chunk_count : told) - position;
   is_at_end = is_last_pass = is_reading = is_marking = is_rescued = false;
   failure_count = 0;
 }

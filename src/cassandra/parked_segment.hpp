@@ -100,7 +100,7 @@ struct ParkedSegment {
   std::int32_t written_position = 0;
   std::array<std::uint64_t, model::signal_count> quarantined_items{};  // before `position`
   std::int32_t cursor = 0;                                             // read next
-  std::int32_t left_count = 0;  // positions that a sealed one had when this replay began, and that were not found yet
+  std::int32_t left_count = 0;  // positions that it must have had when this replay began, and that were not found yet
   bool is_at_end = false;
   bool is_last_pass = false;  // it began when the segment was whole: what it does not find is not there
   bool is_reading = false;

@@ -153,6 +153,10 @@ void RecoveryParts::tend() {
 
 bool RecoveryParts::has_scanned() const { return cassandra_ && cassandra_->parked_source()->status().scanned; }
 
+std::uint64_t RecoveryParts::expired_chunk_count() const {
+  return cassandra_ ? cassandra_->parked_source()->status().expired_chunk_count : 0;
+}
+
 bool RecoveryParts::missed_cassandra() const {
   return cassandra_ && (!cassandra_->is_ready() || !cassandra_->parked_source()->is_drained());
 }

@@ -46,6 +46,7 @@ class CassandraHarness {
     Trial made;
     made.pause_every = 5;  // no more than Cassandra takes on a busy machine
     made.more = {"--cassandra", points.empty() ? points_ : points, "--keyspace", keyspace_};
+    if (chunk_ttl_s_ > 0) made.more.insert(made.more.end(), {"--chunk-ttl", std::to_string(chunk_ttl_s_)});
     return made;
   }
   // One that dies when all that it records is acknowledged by Cassandra.
@@ -55,6 +56,9 @@ class CassandraHarness {
     made.until = [all = made.threads * records](const Promises& told) { return told.parked.load() >= all; };
     return made;
   }
+
+  // Of the chunks of all writers and recoverers from now on.
+  void set_chunk_ttl(int seconds) { chunk_ttl_s_ = seconds; }
 
   // Starts `arca recover`. It acts at the n-th passing of the point: "kill" or "stop"; point "none": never.
   Recoverer start_recoverer(const std::string& point = "none", std::uint64_t nth = 1, const std::string& how = "kill",
@@ -71,6 +75,7 @@ class CassandraHarness {
                            {"ARCA_CASSANDRA_REPLICATION_FACTOR", "1"},
                            {"ARCA_CASSANDRA_SCAN_INTERVAL", "200ms"},
                            {"ARCA_CASSANDRA_REQUEST_TIMEOUT", "5s"}};
+    if (chunk_ttl_s_ > 0) options.environment["ARCA_CASSANDRA_CHUNK_TTL"] = std::to_string(chunk_ttl_s_) + "s";
     auto process = support::Process::start(
         {std::string(ARCA_CRASH_PROGRAMS) + "/crash_recoverer", oracle, point, std::to_string(nth), how, "recover",
          "--state", state.empty() ? harness_.state() : state, "--endpoint", "http://" + harness_.sink().endpoint()},
@@ -115,6 +120,7 @@ class CassandraHarness {
   support::Cassandra* node_ = nullptr;
   std::string keyspace_, points_;
   std::uint64_t recoverer_count_ = 0;
+  int chunk_ttl_s_ = 0;  // 0: the default
 };
 
 inline void report(const std::string& fault, const Tally& tally, std::uint64_t allowed = 0) {

@@ -35,6 +35,22 @@ TEST(CassandraRecoverers, OneThatFreezesAndWakesWhenItsLeaseIsGoneHarmsNothing) 
   report("recoverer frozen past its lease, then awake", harness.base().judge());
 }
 
+TEST(CassandraRecoverers, OneThatComesAfterTheChunksHaveEndedSaysThatTheyAreLostAndCallsNothingDelivered) {
+  CassandraHarness harness;
+  harness.set_chunk_ttl(8);  // longer than a segment is waited for, in quick_timing.hpp
+  EXPECT_TRUE(harness.base().run(harness.parking_trial(200))) << "not all was parked";
+  const auto is_over = [&] { return harness.rows("segment", "overflow_chunks").empty(); };
+  ASSERT_TRUE(support::wait_until(is_over, point_deadline));
+  harness.base().sink().behave("ok");
+  const Recoverer late = harness.start_recoverer("none", 1, "kill", harness.base().directory() / "elsewhere");
+  const auto ended = late.process->wait(point_deadline);
+  ASSERT_TRUE(ended.has_value()) << late.log();
+  EXPECT_EQ(ended->code, 3) << "records are lost: " << late.log();
+  for (const auto& row : harness.rows("replayed_at", "overflow_segments")) {
+    EXPECT_TRUE(row.at("replayed_at").is_null()) << "a writer would count it as delivered";
+  }
+}
+
 TEST(CassandraRecoverers, ALostHostTakesNoMoreThanItsStatusSaid) {
   CassandraHarness harness;
   auto proxy = support::TcpProxy::start(harness.node().contact_points().front(), harness.node().port());

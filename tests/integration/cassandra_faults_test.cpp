@@ -3,7 +3,6 @@
 // the end.
 #include <google/protobuf/message.h>
 
-#include "cassandra/timing.hpp"
 #include "integration/cassandra_fixture.hpp"
 #include "opentelemetry/proto/trace/v1/trace.pb.h"
 
@@ -135,17 +134,11 @@ TEST_F(CassandraFaults, AKeyspaceThatIsDroppedTakesOnlyWhatWasParkedInItAndThatI
 }
 
 TEST_F(CassandraFaults, AnOutageLongerThanTheLifeOfChunksLosesNothingWhileSomebodyRecovers) {
-  const cassandra::Timing usual = cassandra::timing();
-  cassandra::Timing quick = usual;
-  quick.lifetime = seconds(3);
-  quick.margin = seconds(1);
-  quick.lease_ttl = seconds(4);
-  cassandra::set_timing(quick);
+  const QuickTiming quick;
   ASSERT_TRUE(collector_->kill().has_value());
   Config made = with_cassandra();
   made.cassandra.chunk_ttl = seconds(15);
   start(made);
-  cassandra::set_timing(usual);
   await_ready();
   record_spans(1500);
   ASSERT_TRUE(await_replicated()) << to_json(telemetry_->status());

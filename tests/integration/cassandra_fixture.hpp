@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "cassandra/timing.hpp"
 #include "integration/telemetry_fixture.hpp"
 #include "opentelemetry/logs/logger.h"
 #include "opentelemetry/metrics/meter.h"
@@ -14,6 +15,24 @@
 namespace arca::integration {
 
 constexpr seconds patience{120};  // the machine is busy with others
+
+// What starts while it lives goes by shorter times. Not thread-safe: one test thread.
+class QuickTiming {
+ public:
+  QuickTiming() {
+    cassandra::Timing quick = usual_;
+    quick.lifetime = seconds(3);
+    quick.margin = seconds(1);
+    quick.lease_ttl = seconds(4);
+    cassandra::set_timing(quick);
+  }
+  ~QuickTiming() { cassandra::set_timing(usual_); }
+  QuickTiming(const QuickTiming&) = delete;
+  QuickTiming& operator=(const QuickTiming&) = delete;
+
+ private:
+  const cassandra::Timing usual_ = cassandra::timing();
+};
 
 class CassandraFixture : public TelemetryFixture {
  protected:

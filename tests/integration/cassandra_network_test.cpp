@@ -71,6 +71,7 @@ TEST_F(CassandraNetwork, ConnectionsThatAreResetAgainAndAgainLoseNothing) {
 }
 
 TEST_F(CassandraNetwork, ANodeThatAnswersSlowlyIsWaitedForAndOneThatIsSilentIsNot) {
+  const QuickTiming quick;  // an unknown outcome is asked for until the segment is too old
   start_parking();
   proxy_->set_delay(milliseconds(700));
   record_spans(1000);

@@ -28,6 +28,7 @@ struct Options {
   std::string state, endpoint, oracle, name, point;
   std::uint64_t nth = 1, threads = 2, records = UINT64_MAX, pause_every = 0, children = 0, padding = 0;
   std::uint64_t pool = 4U << 20U, journal = 256U << 20U;
+  int chunk_ttl_s = 0;              // 0: the default
   std::string cassandra, keyspace;  // contact points; empty: no such tier
   std::string end;  // abort, exec, exit: how it ends by itself once all records are made; empty: it waits to be killed
 };
@@ -65,6 +66,8 @@ Options parse(int count, char** words) {
       options.journal = std::stoull(value);
     else if (key == "--cassandra")
       options.cassandra = value;
+    else if (key == "--chunk-ttl")
+      options.chunk_ttl_s = std::stoi(value);
     else if (key == "--keyspace")
       options.keyspace = value;
     else if (key == "--end")
@@ -142,6 +145,7 @@ void add_cassandra(const Options& options, arca::Config& config) {
   config.cassandra.contact_points = options.cassandra;
   config.cassandra.keyspace = options.keyspace;
   config.cassandra.replication_factor = "1";
+  if (options.chunk_ttl_s > 0) config.cassandra.chunk_ttl = std::chrono::seconds(options.chunk_ttl_s);
   config.cassandra.scan_interval = std::chrono::milliseconds(200);
   config.cassandra.request_timeout = std::chrono::seconds(2);
   config.otlp.timeout = std::chrono::milliseconds(500);
@@ -180,6 +184,12 @@ int main(int count, char** words) {
     return 1;
   }
   oracle->started.store(1);
+  std::thread publisher;  // ends with the process
+  if (!options.cassandra.empty()) {
+    publisher = std::thread([&] {
+      for (;; usleep(2000)) publish(**telemetry, oracle);
+    });
+  }
   std::vector<std::thread> threads;
   for (std::uint64_t t = 0; t < options.threads; ++t) {
     threads.emplace_back([&, t] {
@@ -199,8 +209,5 @@ int main(int count, char** words) {
   if (options.end == "abort") std::abort();
   if (options.end == "exec") execl("/bin/true", "true", nullptr);
   if (options.end == "_exit") _exit(0);
-  for (;;) {  // until killed
-    if (!options.cassandra.empty()) publish(**telemetry, oracle);
-    usleep(2000);
-  }
+  for (;;) pause();  // until killed
 }
