@@ -58,6 +58,22 @@ if(ARCA_BUILD_TESTS)
   endif()
 endif()
 
+# The simulator: a library of tests/simulation/*.cpp, the program arca_sim, and the tests that run both.
+if(ARCA_BUILD_TESTS AND TARGET arca_telemetry AND TARGET arca_cassandra)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/simulation/*.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
+  add_library(arca_simulation STATIC ${sources})
+  target_link_libraries(arca_simulation PRIVATE arca_warnings PUBLIC arca_test_support ${upper_floor})
+  add_executable(arca_sim ${CMAKE_SOURCE_DIR}/tests/simulation/main.cpp)
+  target_link_libraries(arca_sim PRIVATE arca_warnings arca_simulation CLI11::CLI11)
+  add_executable(arca_simulation_tests ${tests})
+  target_link_libraries(arca_simulation_tests PRIVATE arca_warnings arca_simulation GTest::gtest_main)
+  gtest_discover_tests(arca_simulation_tests TEST_PREFIX "simulation." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS simulation TIMEOUT 900)
+endif()
+
 # bench/*.cpp: each file with "_bench" in its name is a program of its own; the others are linked to all of them.
 file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.cpp)
 if(ARCA_BUILD_BENCH AND bench_sources AND NOT EXISTS ${CMAKE_SOURCE_DIR}/bench/CMakeLists.txt)

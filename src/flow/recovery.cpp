@@ -37,6 +37,7 @@ Recovery::Recovery(Writers& writers, model::ChunkSource* own_journal, model::Sin
       sink_(sink),
       clock_(clock),
       options_(std::move(options)),
+      wake_up_(options_.wake_up ? options_.wake_up : std::make_shared<Doorbell>()),
       rate_limiter_(std::make_shared<RateLimiter>(options_.limits)) {
   if (own_journal_ != nullptr) add_lane({.name = "recovery of the own journal", .source = own_journal_});
   for (RecoveryLane& lane : options_.lanes) add_lane(std::move(lane));

@@ -49,6 +49,7 @@ struct RecoveryOptions {
   BackoffOptions fault{.initial = std::chrono::milliseconds(100), .max = std::chrono::seconds(30)};
   std::function<bool()> yields = {};  // see DispatcherOptions
   std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
+  std::shared_ptr<Doorbell> wake_up = {};   // rung when step() is worth calling; empty: its own
   std::shared_ptr<Doorbell> progress = {};  // rung after each settled chunk of a lane; empty: nobody's
   Random random = {};
   Report report = {};
@@ -148,7 +149,7 @@ class Recovery {
   model::Sink& sink_;
   os::Clock& clock_;
   RecoveryOptions options_;
-  std::shared_ptr<Doorbell> wake_up_ = std::make_shared<Doorbell>();
+  const std::shared_ptr<Doorbell> wake_up_;
   std::shared_ptr<RateLimiter> rate_limiter_;
 
   mutable std::mutex mutex_;  // protects everything below
