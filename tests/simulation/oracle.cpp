@@ -62,7 +62,7 @@ void Oracle::quarantined(const std::vector<RecordNumber>& numbers) {
   }
 }
 
-void Oracle::finished(model::WriterId writer, const model::Totals& totals) { finished_[writer] = totals; }
+void Oracle::finished(model::WriterId writer, const model::Totals& totals) { finished_.try_emplace(writer, totals); }  // as the ledger does
 
 void Oracle::broke(std::string what) {
   if (broken_.size() < examples_max) broken_.push_back(std::move(what));
