@@ -70,7 +70,8 @@ class ParkedSource final : public model::ChunkSource {
   bool close(base::SteadyTime deadline);
   // Looks at the directory at once: something was parked, or the Collector is back.
   void scan_now();
-  // Nothing is left, as far as one whole scan tells: for a single pass of `arca recover`.
+  // Nothing is left, as far as one whole scan tells that began after the last scan_now(): for a single pass of
+  // `arca recover`.
   [[nodiscard]] bool is_drained() const;
   [[nodiscard]] ParkedSourceStatus status() const;
 

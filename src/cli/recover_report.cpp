@@ -19,23 +19,27 @@ std::uint64_t items_of(const model::Backlog& backlog) {
   return backlog.item_count[0] + backlog.item_count[1] + backlog.item_count[2];
 }
 
-std::uint64_t items_of(const flow::DispatcherCounters& counters) {
-  std::uint64_t items = 0;
-  for (const model::Verdict verdict : {model::Verdict::delivered, model::Verdict::parked, model::Verdict::rejected}) {
-    for (const std::uint64_t count : counters.of(verdict).item_count) items += count;
-  }
-  return items;
-}
-
 }  // namespace
 
 std::string progress_text(const flow::RecoveryProgress& progress) {
   std::string text = fmt::format(
-      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done),
+      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done.sum()),
       format_bytes(progress.bytes_done), format_count(progress.items_left), format_bytes(progress.bytes_left),
       progress.writers_left, format_bytes(static_cast<std::uint64_t>(progress.bytes_per_second)));
   if (progress.time_left) text += ", done in " + format_duration(*progress.time_left);
   return text;
+}
+
+std::string done_text(const flow::DoneItems& done, const std::string& from) {
+  std::string text = fmt::format("{} items from {} delivered", format_count(done.delivered), from);
+  if (done.parked != 0) text += fmt::format(", {} parked in Cassandra", format_count(done.parked));
+  if (done.quarantined != 0)
+    text += fmt::format(", {} refused and kept in the quarantine", format_count(done.quarantined));
+  return text;
+}
+
+Json done_as_json(const flow::DoneItems& done) {
+  return {{"items_delivered", done.delivered}, {"items_parked", done.parked}, {"items_quarantined", done.quarantined}};
 }
 
 Json writers_as_json(const flow::RecoveryStatus& status) {
@@ -110,7 +114,7 @@ std::string scan_as_text(const RecoveryParts& parts) {
 flow::RecoveryProgress RecoveryRate::progress_of(const flow::RecoveryStatus& status, base::SteadyTime now) {
   flow::RecoveryProgress made;
   made.bytes_done = status.counters.settled_bytes;
-  made.items_done = items_of(status.counters);
+  made.items_done = flow::done_items(status.counters);
   made.writers_done = status.finished_writer_count;
   for (const flow::RecoveryLaneStatus& lane : status.lanes) {
     made.bytes_left += lane.backlog.bytes;

@@ -90,17 +90,16 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool s
       *guarded_collector_, clock_, std::vector{overflow},
       flow::RouterOptions{.collector_in_flight_max = settings_.requests_in_flight, .pressure = {}});
 
-  cassandra::ParkedSource& parked = *cassandra_->parked_source();
   flow::RecoveryLane lane;
   lane.name = "recovery from Cassandra";
-  lane.source = &parked;
+  lane.source = cassandra_->parked_source();
   lane.sink = collector_for_parked_.get();
   lane.in_flight_max = settings_.requests_in_flight;
   lane.keeps_rejected = true;
   lane.tend = [&tier = *cassandra_](base::SteadyTime now) { return tier.tend_parked(now); };
   if (single_pass) {
-    lane.is_drained = [this, &parked, give_up_at = clock_.steady_now() + cassandra_patience] {
-      return cassandra_->is_ready() ? parked.is_drained() : clock_.steady_now() >= give_up_at;
+    lane.is_drained = [this, give_up_at = clock_.steady_now() + cassandra_patience] {
+      return cassandra_->is_ready() ? cassandra_->is_drained() : clock_.steady_now() >= give_up_at;
     };
   }
   options.lanes.push_back(std::move(lane));

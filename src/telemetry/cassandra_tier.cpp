@@ -232,6 +232,8 @@ class CassandraTier::State {
   base::Duration schema_retry{};
   bool collector_was_well = true;
 
+  std::uint64_t parked_seen = 0;  // chunks parked here, when is_drained() was last asked
+
   std::mutex watch_mutex;
   std::function<bool()> collector_is_well = options.collector_is_well;  // protected by watch_mutex
 
@@ -293,6 +295,12 @@ cassandra::ParkedSource* CassandraTier::parked_source() noexcept { return state_
 base::SteadyTime CassandraTier::tend_parked(base::SteadyTime now) {
   return is_ready() ? state_->parked->tend(now) : now + state_->options.poll;
 }
+bool CassandraTier::is_drained() {
+  const std::uint64_t parked = state_->own->sink->account().chunk_count + state_->foreign->sink->account().chunk_count;
+  if (std::exchange(state_->parked_seen, parked) != parked) state_->parked->scan_now();
+  return state_->parked->is_drained();
+}
+
 bool CassandraTier::holds_metrics() const noexcept { return state_->own->sink->holds_metrics(); }
 bool CassandraTier::is_ready() const noexcept { return state_->ready.load(std::memory_order_acquire); }
 

@@ -65,6 +65,9 @@ class CassandraTier {
 
   // For the lane that drains it: tends it once the tables are there. Requires parked_source().
   base::SteadyTime tend_parked(base::SteadyTime now);
+  // Whether nothing is left, as far as a whole look at the directory tells that began after the last chunk was parked
+  // here; sees to it that there is one. For one thread. Requires parked_source().
+  [[nodiscard]] bool is_drained();
 
   // Whether a metric chunk of this process waits there.
   [[nodiscard]] bool holds_metrics() const noexcept;

@@ -60,6 +60,25 @@ TEST_F(RecoverCommandTest, WhatACollectorRefusesOfAChunkIsKeptInTheQuarantine) {
   EXPECT_EQ(run({"inspect", state_ + "/quarantine", "--records"}).out.find("test.seq=150") == std::string::npos, false);
 }
 
+TEST_F(RecoverCommandTest, ACollectorThatRefusesAllForGoodIsAFailureThoughNothingIsLost) {
+  {
+    Writer dead = make_writer();
+    append(dead, 1, 20);
+  }
+  RunningSink collector("grpc unauthenticated message=wrong-token");
+  const Outcome outcome =
+      run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--json", "--deadline", "30s"});
+  EXPECT_EQ(outcome.code, 1) << outcome.out << outcome.err;
+  const Json report = Json::parse(outcome.out);
+  EXPECT_EQ(report["items_delivered"], 0);
+  EXPECT_EQ(report["items_quarantined"], 20);
+  EXPECT_NE(outcome.err.find("refused 20 items"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("wrong-token"), std::string::npos) << outcome.err;
+  const Json after = status();
+  EXPECT_EQ(after["signals"]["traces"]["quarantined"], 20);
+  EXPECT_EQ(after["lost"], 0);
+}
+
 TEST_F(RecoverCommandTest, WatchDeliversWhoDiesMeanwhileAndEndsBySigterm) {
   auto doomed = std::make_unique<Writer>(make_writer());
   append(*doomed, 1, 30);

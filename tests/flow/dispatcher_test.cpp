@@ -218,7 +218,7 @@ TEST_F(DispatcherTest, a_chunk_of_which_items_were_refused_is_settled_only_once_
   EXPECT_EQ(kept, (std::set<std::uint64_t>{1, 2}));
   EXPECT_EQ(source.settlement(1)->verdict, Verdict::rejected);
   EXPECT_EQ(source.settlement(2)->verdict, Verdict::delivered);
-  for (const std::uint64_t sequence : {1, 2}) EXPECT_EQ(source.settlement(sequence)->tier, model::Tier::journal);
+  for (const std::uint64_t sequence : {1U, 2U}) EXPECT_EQ(source.settlement(sequence)->tier, model::Tier::journal);
   EXPECT_EQ(sink.submitted().size(), 2U);
 }
 
