@@ -46,6 +46,7 @@ void ParkedSource::State::after_failure(const char* what) noexcept {
 
 // Everything that can be done now; when to call again if nothing happens.
 base::SteadyTime ParkedSource::State::pump(base::SteadyTime now) {
+  if (options_.only_looks) return is_closing_ ? base::never : tend_scan(now);
   base::SteadyTime next = tend_leases(now);
   next = std::min(next, send_quarantines(now));
   next = std::min(next, tend_segments(now));

@@ -24,6 +24,7 @@
 namespace arca::cassandra {
 
 struct ParkedSourceOptions {
+  bool only_looks = false;               // scans, and neither takes a lease nor reads a chunk nor writes anything
   std::uint32_t shards_max = 4;          // leases held at a time
   std::uint32_t read_ahead_chunks = 32;  // read and not yet settled, over all: the bound of its memory
   std::uint64_t read_ahead_bytes = 16ULL << 20U;

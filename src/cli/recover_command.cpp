@@ -77,7 +77,8 @@ class RecoverCommand final : public Command {
         ->check(CLI::Validator(check_duration, ""))
         ->capture_default_str();
     app.add_flag("--watch", watch_, "Goes on looking for dead writers until told to stop");
-    app.add_flag("--dry-run", dry_run_, "Shows what a pass would find; sends, settles and removes nothing");
+    app.add_flag("--dry-run", dry_run_,
+                 "Shows what a pass would find; sends, settles and removes nothing, and only reads Cassandra");
     app.add_flag("--scan-rows", scan_rows_,
                  "Sends the rows of traces_overflow, whoever wrote them, and does nothing else; goes on where a scan "
                  "of the same name was");
@@ -108,7 +109,7 @@ class RecoverCommand final : public Command {
       return to_int(ExitCode::ok);
     }
     os::SystemClock clock;
-    RecoveryPlan plan{.single_pass = !watch_};
+    RecoveryPlan plan{.only_looks = dry_run_, .single_pass = !watch_};
     if (scan_rows_) plan.scan_rows = scan_;
     const auto parts = RecoveryParts::make(settings, clock, plan);
     if (!parts) {

@@ -67,6 +67,7 @@ cassandra::CassandraSinkOptions sink_options(const CassandraTierOptions& from, c
 
 cassandra::ParkedSourceOptions source_options(const CassandraTierOptions& from) {
   cassandra::ParkedSourceOptions made;
+  made.only_looks = from.only_looks;
   made.scan_interval = from.scan_interval;
   made.chunk_ttl = from.chunk_ttl;
   made.lifetime = from.timing.lifetime;
@@ -259,12 +260,14 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(std::unique_ptr<Cass
 
 Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSettings& settings, os::Clock& clock,
                                                             CassandraTierOptions options) {
-  options.writes_rows = settings.rows;
+  options.writes_rows = settings.rows && !options.only_looks;
   options.rows_per_second = settings.rows_per_second;
   options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight * 3 / 8);
   options.scan_interval = settings.scan_interval;
   options.chunk_ttl = settings.chunk_ttl;
-  auto link = make_cassandra_link(settings);
+  CassandraSettings for_link = settings;
+  if (options.only_looks) for_link.apply_schema = false;
+  auto link = make_cassandra_link(for_link);
   if (!link) return tl::unexpected(link.error());
   return start(std::move(*link), clock, std::move(options));
 }

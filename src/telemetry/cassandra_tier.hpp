@@ -26,6 +26,7 @@ struct CassandraTierOptions {
   std::uint32_t row_batches_in_flight = 24;
   bool archives = false;
   bool recovers = true;
+  bool only_looks = false;  // writes nothing, neither tables nor leases; its sinks are not to be used
   base::Duration scan_interval = std::chrono::seconds(5);
   std::chrono::seconds chunk_ttl{1'209'600};
   cassandra::Timing timing = cassandra::timing();
