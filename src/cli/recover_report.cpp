@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
 
 namespace arca::cli {
@@ -60,7 +61,7 @@ std::string writers_as_text(const flow::RecoveryStatus& status) {
   for (const flow::RecoveryWriter& writer : status.writers) {
     text += fmt::format("  {}  {}  {} items, {}{}{}\n", model::to_string(writer.id), flow::to_string(writer.state),
                         format_count(items_of(writer.backlog)), format_bytes(writer.backlog.bytes),
-                        writer.note.empty() ? "" : "  note: ", writer.note);
+                        writer.note.empty() ? "" : "  note: ", printable(writer.note));
   }
   return text;
 }
@@ -80,7 +81,7 @@ std::string cassandra_as_text(const RecoveryParts& parts) {
   const auto status = parts.cassandra_status();
   if (!status) return "";
   if (!status->ready)
-    return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + status->last_error) + "\n";
+    return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + printable(status->last_error)) + "\n";
   std::string text = fmt::format("  Cassandra: {} segments left", status->segments_known);
   if (status->oldest_age) text += ", the oldest " + format_duration(*status->oldest_age);
   if (status->near_ttl) text += ", some past half of their TTL";
@@ -106,7 +107,7 @@ std::string scan_as_text(const RecoveryParts& parts) {
                                  scan->ranges_done, scan->range_count);
   if (scan->foreign_row_count != 0) {
     text += fmt::format("  {} rows are no OTLP: left as they are; for instance {}\n",
-                        format_count(scan->foreign_row_count), scan->foreign_example);
+                        format_count(scan->foreign_row_count), printable(scan->foreign_example));
   }
   return text;
 }

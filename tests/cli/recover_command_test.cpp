@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/recover_report.hpp"
 #include "cli/state_fixture.hpp"
 #include "support/wait.hpp"
 
@@ -95,6 +96,13 @@ TEST_F(RecoverCommandTest, WatchDeliversWhoDiesMeanwhileAndEndsBySigterm) {
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   EXPECT_NE(outcome.err.find("watching"), std::string::npos) << outcome.err;
   EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 30);
+}
+
+TEST(RecoverReportTest, WhatStandsInFilesOfOthersCannotSpeakToTheTerminal) {
+  flow::RecoveryStatus status;
+  status.writers.emplace_back().note = "\x1b[2J is damaged";
+  const std::string text = writers_as_text(status);
+  EXPECT_NE(text.find("\\x1b[2J is damaged"), std::string::npos) << text;
 }
 
 TEST_F(RecoverCommandTest, OverHttp) {
