@@ -29,7 +29,7 @@ class OneChunkSink final : public model::Sink {
 // A Collector with a tier behind it, new for each allocation that fails.
 struct Ends {
   explicit Ends(os::Clock& clock)
-      : guarded_collector(collector, clock, {.failure_count_max = 1}, {}),
+      : guarded_collector(collector, clock, {.failure_count_max = 1, .open_time = {}}, {}),
         guarded_cassandra(cassandra, clock, {}, {}),
         router(guarded_collector, clock, {{.sink = &guarded_cassandra, .when = ParkWhen::outage, .holds_metrics = {}}},
                {}) {}
