@@ -46,6 +46,7 @@ void ParkedSource::State::after_failure(const char* what) noexcept {
 
 // Everything that can be done now; when to call again if nothing happens.
 base::SteadyTime ParkedSource::State::pump(base::SteadyTime now) {
+  if (options_.only_looks) return is_closing_ ? base::never : tend_scan(now);
   base::SteadyTime next = tend_leases(now);
   next = std::min(next, send_quarantines(now));
   next = std::min(next, tend_segments(now));
@@ -135,7 +136,7 @@ bool ParkedSource::State::close(base::SteadyTime deadline) {
 
 void ParkedSource::State::scan_now() {
   enter([&] {
-    scan_again_ = scan_.is_running;
+    scan_wanted_ = scan_.number + 1;
     scan_at_ = clock_.steady_now();
     // Whoever paused because nothing moved has no reason to any more.
     for (Shard& shard : shards_) {
@@ -147,7 +148,7 @@ void ParkedSource::State::scan_now() {
 
 bool ParkedSource::State::is_drained() const {
   const std::lock_guard lock(mutex_);
-  if (!status_.scanned || scan_again_) return false;
+  if (last_whole_scan_ < scan_wanted_) return false;
   for (const Shard& shard : shards_) {
     for (const auto& [time, bucket] : shard.buckets) {
       if (bucket.rest.chunk_count > 0) return false;

@@ -24,6 +24,7 @@
 namespace arca::cassandra {
 
 struct ParkedSourceOptions {
+  bool only_looks = false;               // scans, and neither takes a lease nor reads a chunk nor writes anything
   std::uint32_t shards_max = 4;          // leases held at a time
   std::uint32_t read_ahead_chunks = 32;  // read and not yet settled, over all: the bound of its memory
   std::uint64_t read_ahead_bytes = 16ULL << 20U;
@@ -70,7 +71,8 @@ class ParkedSource final : public model::ChunkSource {
   bool close(base::SteadyTime deadline);
   // Looks at the directory at once: something was parked, or the Collector is back.
   void scan_now();
-  // Nothing is left, as far as one whole scan tells: for a single pass of `arca recover`.
+  // Nothing is left, as far as one whole scan tells that began after the last scan_now(): for a single pass of
+  // `arca recover`.
   [[nodiscard]] bool is_drained() const;
   [[nodiscard]] ParkedSourceStatus status() const;
 

@@ -21,7 +21,6 @@ base::SteadyTime ParkedSource::State::tend_scan(base::SteadyTime now) {
   if (now < scan_at_) return scan_at_;
   scan_.is_running = true;
   scan_.has_failed = false;
-  scan_again_ = false;
   scan_.shard = 0;
   ++scan_.number;
   scan_shard();
@@ -170,9 +169,10 @@ void ParkedSource::State::end_shard(bool is_whole) {
   if (++scan_.shard < shard_count) return scan_shard();
   scan_.is_running = false;
   status_.scanned = status_.scanned || !scan_.has_failed;
+  if (!scan_.has_failed) last_whole_scan_ = scan_.number;
   wake();  // somebody may wait for this
   const base::SteadyTime now = clock_.steady_now();
-  scan_at_ = scan_again_ ? now : now + stretched(options_.scan_interval);
+  scan_at_ = scan_.number < scan_wanted_ ? now : now + stretched(options_.scan_interval);
 }
 
 // --- age -----------------------------------------------------------------------------------------

@@ -198,7 +198,8 @@ class ParkedSource::State final : public AsyncState {
   std::array<Shard, shard_count> shards_;
   Scan scan_;
   base::SteadyTime scan_at_;
-  bool scan_again_ = false;                        // asked for while one was running
+  std::uint64_t scan_wanted_ = 1;                  // by its number: the first that begins after somebody asked for one
+  std::uint64_t last_whole_scan_ = 0;              // the last that ended and missed nothing
   std::map<SegmentOrder, ParkedSegment*> active_;  // being opened or replayed; all of shards that we hold
   std::uint64_t generation_ = 0;
   std::unordered_map<model::ChunkId, Claimed> claimed_;

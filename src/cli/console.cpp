@@ -4,6 +4,8 @@
 
 #include <iostream>
 
+#include "cli/terminal_text.hpp"
+
 namespace arca::cli {
 
 namespace {
@@ -31,21 +33,22 @@ void Console::print(std::string_view text) {
 
 int Console::error(std::string_view what, std::string_view why, std::string_view remedy, ExitCode code) {
   end_progress();
-  err_ << "arca: " << what;
-  if (!why.empty()) err_ << ": " << why;
+  err_ << "arca: " << printable_lines(what);
+  if (!why.empty()) err_ << ": " << printable_lines(why);
   err_ << '\n';
-  if (!remedy.empty()) err_ << "  " << remedy << '\n';
+  if (!remedy.empty()) err_ << "  " << printable_lines(remedy) << '\n';
   err_.flush();
   return to_int(code);
 }
 
 void Console::note(std::string_view text) {
   end_progress();
-  err_ << "arca: " << text << '\n';
+  err_ << "arca: " << printable_lines(text) << '\n';
   err_.flush();
 }
 
-void Console::progress(std::string_view text) {
+void Console::progress(std::string_view what) {
+  const std::string text = printable(what);
   if (!err_is_terminal_) {
     // In a log, a line now and then is enough, and none that says nothing new.
     const base::SteadyTime now = clock_.steady_now();

@@ -1,5 +1,6 @@
 // Console: what a command says to people and scripts. Reports go to standard output, errors and progress to
-// standard error; colour and the rewritten progress line appear on a terminal only. Used by every command.
+// standard error; colour and the rewritten progress line appear on a terminal only. Errors, notes and progress may
+// repeat what others said: control characters are shown, not obeyed. Used by every command.
 #pragma once
 
 #include <iosfwd>
@@ -30,7 +31,7 @@ class Console {
 
   // Shows how far the work is: rewrites one line on a terminal; elsewhere prints a line of its own, if it says
   // something new and the last one is some seconds old.
-  void progress(std::string_view text);
+  void progress(std::string_view what);
   // Ends the progress line, so that the next output begins on a fresh one.
   void end_progress();
 

@@ -10,20 +10,6 @@ using journal::RecordHeader;
 using journal::RecordType;
 using journal::SegmentItem;
 using journal::SegmentReader;
-using journal::Settlement;
-
-std::uint64_t& counter_of(model::SignalTotals& totals, Settlement settlement) {
-  switch (settlement) {
-    case Settlement::parked:
-      return totals.parked;
-    case Settlement::rejected:
-      return totals.quarantined;
-    case Settlement::lost:
-      return totals.lost;
-    default:
-      return totals.delivered;
-  }
-}
 
 // Takes what one segment says into the view.
 class SegmentWalk {
@@ -68,7 +54,7 @@ class SegmentWalk {
     }
     if (header.type == RecordType::settle) {
       view_.unsettled.erase(header.id);
-      if (!header.is_copy) counter_of(totals, header.settlement) += header.item_count;
+      if (!header.is_copy) journal::count_settlement(header, totals);
     }
   }
   void note(const std::string& what) { view_.damage.push_back(name_ + ": " + what); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -48,7 +49,9 @@ class RecoverCommand final : public Command {
          {"Delivers what is parked in Cassandra", "ARCA_CASSANDRA_CONTACT_POINTS=cassandra-1 arca recover"},
          {"Sends rows that another exporter has written", "arca recover --scan-rows --scan 2026-05"}},
         {{ExitCode::ok, "nothing is left, but for what lives; or --watch was told to stop"},
-         {ExitCode::failure, "the state directory, or a writer in it, cannot be read"},
+         {ExitCode::failure,
+          "the state directory, or a writer in it, cannot be read; or the Collector refused records for good, and the "
+          "quarantine keeps them"},
          {ExitCode::usage, ""},
          {ExitCode::law_broken, "records are lost, or the ledger's law does not hold"},
          {ExitCode::not_reachable,
@@ -74,7 +77,8 @@ class RecoverCommand final : public Command {
         ->check(CLI::Validator(check_duration, ""))
         ->capture_default_str();
     app.add_flag("--watch", watch_, "Goes on looking for dead writers until told to stop");
-    app.add_flag("--dry-run", dry_run_, "Shows what a pass would find; sends, settles and removes nothing");
+    app.add_flag("--dry-run", dry_run_,
+                 "Shows what a pass would find; sends, settles and removes nothing, and only reads Cassandra");
     app.add_flag("--scan-rows", scan_rows_,
                  "Sends the rows of traces_overflow, whoever wrote them, and does nothing else; goes on where a scan "
                  "of the same name was");
@@ -105,7 +109,7 @@ class RecoverCommand final : public Command {
       return to_int(ExitCode::ok);
     }
     os::SystemClock clock;
-    RecoveryPlan plan{.single_pass = !watch_};
+    RecoveryPlan plan{.only_looks = dry_run_, .single_pass = !watch_};
     if (scan_rows_) plan.scan_rows = scan_;
     const auto parts = RecoveryParts::make(settings, clock, plan);
     if (!parts) {
@@ -124,7 +128,7 @@ class RecoverCommand final : public Command {
           fmt::format("up to {} chunks ended their life in Cassandra before they were delivered", expired),
           "Let `arca recover --watch` run: it writes anew in time what cannot be delivered.", ExitCode::law_broken);
     }
-    return code == to_int(ExitCode::ok) ? check_law(settings.state_directory, console) : code;
+    return code == to_int(ExitCode::ok) ? check_end(**parts, settings.state_directory, console) : code;
   }
 
  private:
@@ -191,32 +195,39 @@ class RecoverCommand final : public Command {
         },
         stop.get_token());
     console.end_progress();
-    bool unreadable = false;
-    for (const auto& writer : report.status.writers) {
-      unreadable = unreadable || writer.state == flow::RecoveryWriter::State::unreadable;
-    }
+    const auto& writers = report.status.writers;
+    const bool is_unreadable = std::any_of(writers.begin(), writers.end(), [](const flow::RecoveryWriter& writer) {
+      return writer.state == flow::RecoveryWriter::State::unreadable;
+    });
+    const bool has_missed = parts.missed_cassandra();
+    show_pass(parts, report, report.complete && !is_unreadable && !has_missed, console);
+    if (report.complete && has_missed) return to_int(ExitCode::not_reachable);
+    if (report.complete) return to_int(is_unreadable ? ExitCode::failure : ExitCode::ok);
+    return to_int(report.progress.items_done.delivered == 0 && !signals.requested() ? ExitCode::not_reachable
+                                                                                    : ExitCode::incomplete);
+  }
+
+  void show_pass(const RecoveryParts& parts, const flow::RecoveryReport& report, bool is_complete,
+                 Console& console) const {
+    const flow::RecoveryProgress& progress = report.progress;
     if (json_) {
-      console.print(Json{{"complete", report.complete && !unreadable},
-                         {"items_delivered", report.progress.items_done},
-                         {"bytes_delivered", report.progress.bytes_done},
-                         {"items_left", report.progress.items_left},
-                         {"bytes_left", report.progress.bytes_left},
-                         {"writers_finished", report.status.finished_writer_count},
-                         {"writers", writers_as_json(report.status)},
-                         {"cassandra", cassandra_as_json(parts)},
-                         {"scan", scan_as_json(parts)}}
-                        .dump(2));
-    } else {
-      console.print(fmt::format("{}: {} items from {} writers{} delivered, {} items left\n{}{}{}",
-                                report.complete ? "complete" : "not complete", format_count(report.progress.items_done),
-                                report.status.finished_writer_count, parts.cassandra_status() ? " and Cassandra" : "",
-                                format_count(report.progress.items_left), writers_as_text(report.status),
-                                cassandra_as_text(parts), scan_as_text(parts)));
+      Json json{{"complete", is_complete}};
+      json.update(done_as_json(progress.items_done));
+      json.update({{"bytes_done", progress.bytes_done},
+                   {"items_left", progress.items_left},
+                   {"bytes_left", progress.bytes_left},
+                   {"writers_finished", report.status.finished_writer_count},
+                   {"writers", writers_as_json(report.status)},
+                   {"cassandra", cassandra_as_json(parts)},
+                   {"scan", scan_as_json(parts)}});
+      console.print(json.dump(2));
+      return;
     }
-    if (report.complete && parts.missed_cassandra()) return to_int(ExitCode::not_reachable);
-    if (report.complete) return to_int(unreadable ? ExitCode::failure : ExitCode::ok);
-    return to_int(report.progress.items_done == 0 && !signals.requested() ? ExitCode::not_reachable
-                                                                          : ExitCode::incomplete);
+    const std::string from = fmt::format("{} writers{}", report.status.finished_writer_count,
+                                         parts.cassandra_status() ? " and Cassandra" : "");
+    console.print(fmt::format("{}: {}, {} items left\n{}{}{}", is_complete ? "complete" : "not complete",
+                              done_text(progress.items_done, from), format_count(progress.items_left),
+                              writers_as_text(report.status), cassandra_as_text(parts), scan_as_text(parts)));
   }
 
   int watch(RecoveryParts& parts, os::Clock& clock, Console& console) const {
@@ -229,17 +240,17 @@ class RecoverCommand final : public Command {
     while (!signals.wait(std::chrono::seconds(1))) {
       const flow::RecoveryStatus status = recovery.status();
       const flow::RecoveryProgress progress = rate.progress_of(status, clock.steady_now());
-      const std::uint64_t items = delivered_items(status);
+      const std::uint64_t items = progress.items_done.sum();
       if (items == told && progress.items_left == 0 && status.writers.empty()) continue;
       if (!json_) {
         console.progress(progress_text(progress));
       } else if (items != told) {
-        console.print(Json{{"items_delivered", items},
-                           {"items_left", progress.items_left},
-                           {"bytes_left", progress.bytes_left},
-                           {"bytes_per_second", progress.bytes_per_second},
-                           {"writers_finished", status.finished_writer_count}}
-                          .dump());
+        Json json = done_as_json(progress.items_done);
+        json.update({{"items_left", progress.items_left},
+                     {"bytes_left", progress.bytes_left},
+                     {"bytes_per_second", progress.bytes_per_second},
+                     {"writers_finished", status.finished_writer_count}});
+        console.print(json.dump());
       }
       told = items;
     }
@@ -249,11 +260,6 @@ class RecoverCommand final : public Command {
     return to_int(ExitCode::ok);
   }
 
-  static std::uint64_t delivered_items(const flow::RecoveryStatus& status) {
-    const auto& counts = status.counters.of(model::Verdict::delivered).item_count;
-    return counts[0] + counts[1] + counts[2];
-  }
-
   static void explain(const RecoveryParts& parts, Console& console) {
     const std::string error = parts.collector_error();
     if (!error.empty()) console.note("the Collector's last answer: " + error);
@@ -261,7 +267,18 @@ class RecoverCommand final : public Command {
     if (cassandra && !cassandra->last_error.empty()) console.note("Cassandra: " + cassandra->last_error);
   }
 
-  int check_law(const std::string& state_directory, Console& console) const {
+  // Of a pass that has left nothing behind: whether it has all arrived.
+  int check_end(RecoveryParts& parts, const std::string& state_directory, Console& console) const {
+    if (const int code = check_law(state_directory, console); code != to_int(ExitCode::ok) || watch_) return code;
+    const std::uint64_t refused = flow::done_items(parts.recovery().status().counters).quarantined;
+    if (refused == 0) return to_int(ExitCode::ok);
+    explain(parts, console);
+    return console.error(fmt::format("the Collector refused {} items for good", refused),
+                         "they are kept in the quarantine", "`arca query` and `arca inspect` show them.",
+                         ExitCode::failure);
+  }
+
+  static int check_law(const std::string& state_directory, Console& console) {
     if (!os::posix_file_system().exists(state_directory)) return to_int(ExitCode::ok);
     const auto state = view_state_calmly(os::posix_file_system(), state_directory);
     if (!state) return console.error("cannot read the state", state.error().message(), "", ExitCode::failure);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
 
 namespace arca::cli {
@@ -19,23 +20,27 @@ std::uint64_t items_of(const model::Backlog& backlog) {
   return backlog.item_count[0] + backlog.item_count[1] + backlog.item_count[2];
 }
 
-std::uint64_t items_of(const flow::DispatcherCounters& counters) {
-  std::uint64_t items = 0;
-  for (const model::Verdict verdict : {model::Verdict::delivered, model::Verdict::parked, model::Verdict::rejected}) {
-    for (const std::uint64_t count : counters.of(verdict).item_count) items += count;
-  }
-  return items;
-}
-
 }  // namespace
 
 std::string progress_text(const flow::RecoveryProgress& progress) {
   std::string text = fmt::format(
-      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done),
+      "recovered {} items, {}; left {} items, {} in {} writers; {}/s", format_count(progress.items_done.sum()),
       format_bytes(progress.bytes_done), format_count(progress.items_left), format_bytes(progress.bytes_left),
       progress.writers_left, format_bytes(static_cast<std::uint64_t>(progress.bytes_per_second)));
   if (progress.time_left) text += ", done in " + format_duration(*progress.time_left);
   return text;
+}
+
+std::string done_text(const flow::DoneItems& done, const std::string& from) {
+  std::string text = fmt::format("{} items from {} delivered", format_count(done.delivered), from);
+  if (done.parked != 0) text += fmt::format(", {} parked in Cassandra", format_count(done.parked));
+  if (done.quarantined != 0)
+    text += fmt::format(", {} refused and kept in the quarantine", format_count(done.quarantined));
+  return text;
+}
+
+Json done_as_json(const flow::DoneItems& done) {
+  return {{"items_delivered", done.delivered}, {"items_parked", done.parked}, {"items_quarantined", done.quarantined}};
 }
 
 Json writers_as_json(const flow::RecoveryStatus& status) {
@@ -56,7 +61,7 @@ std::string writers_as_text(const flow::RecoveryStatus& status) {
   for (const flow::RecoveryWriter& writer : status.writers) {
     text += fmt::format("  {}  {}  {} items, {}{}{}\n", model::to_string(writer.id), flow::to_string(writer.state),
                         format_count(items_of(writer.backlog)), format_bytes(writer.backlog.bytes),
-                        writer.note.empty() ? "" : "  note: ", writer.note);
+                        writer.note.empty() ? "" : "  note: ", printable(writer.note));
   }
   return text;
 }
@@ -76,7 +81,7 @@ std::string cassandra_as_text(const RecoveryParts& parts) {
   const auto status = parts.cassandra_status();
   if (!status) return "";
   if (!status->ready)
-    return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + status->last_error) + "\n";
+    return "  Cassandra: not ready" + (status->last_error.empty() ? "" : ": " + printable(status->last_error)) + "\n";
   std::string text = fmt::format("  Cassandra: {} segments left", status->segments_known);
   if (status->oldest_age) text += ", the oldest " + format_duration(*status->oldest_age);
   if (status->near_ttl) text += ", some past half of their TTL";
@@ -102,7 +107,7 @@ std::string scan_as_text(const RecoveryParts& parts) {
                                  scan->ranges_done, scan->range_count);
   if (scan->foreign_row_count != 0) {
     text += fmt::format("  {} rows are no OTLP: left as they are; for instance {}\n",
-                        format_count(scan->foreign_row_count), scan->foreign_example);
+                        format_count(scan->foreign_row_count), printable(scan->foreign_example));
   }
   return text;
 }
@@ -110,7 +115,7 @@ std::string scan_as_text(const RecoveryParts& parts) {
 flow::RecoveryProgress RecoveryRate::progress_of(const flow::RecoveryStatus& status, base::SteadyTime now) {
   flow::RecoveryProgress made;
   made.bytes_done = status.counters.settled_bytes;
-  made.items_done = items_of(status.counters);
+  made.items_done = flow::done_items(status.counters);
   made.writers_done = status.finished_writer_count;
   for (const flow::RecoveryLaneStatus& lane : status.lanes) {
     made.bytes_left += lane.backlog.bytes;

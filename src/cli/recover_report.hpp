@@ -11,6 +11,9 @@
 namespace arca::cli {
 
 std::string progress_text(const flow::RecoveryProgress& progress);
+// What has become of what was recovered: one sentence, and members of a JSON object.
+std::string done_text(const flow::DoneItems& done, const std::string& from);
+nlohmann::ordered_json done_as_json(const flow::DoneItems& done);
 nlohmann::ordered_json writers_as_json(const flow::RecoveryStatus& status);
 std::string writers_as_text(const flow::RecoveryStatus& status);
 // Null, or empty, where no Cassandra is configured.

@@ -61,7 +61,7 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   if (plan.scan_rows) {
     if (const auto added = it.add_row_scan(options, *plan.scan_rows); !added) return tl::unexpected(added.error());
   } else if (settings.cassandra.is_configured()) {
-    if (const auto added = it.add_cassandra(options, plan.single_pass); !added) return tl::unexpected(added.error());
+    if (const auto added = it.add_cassandra(options, plan); !added) return tl::unexpected(added.error());
   }
   model::Sink& sink = it.router_ ? static_cast<model::Sink&>(*it.router_) : *it.guarded_collector_;
   it.recovery_ = std::make_unique<flow::Recovery>(*it.writers_, nullptr, sink, clock, std::move(options));
@@ -69,10 +69,11 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
 }
 
 // What is parked is one lane more; what dead writers left is parked, too, while the Collector is away.
-Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool single_pass) {
+Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, const RecoveryPlan& plan) {
   telemetry::CassandraTierOptions tier;
   tier.writer = model::WriterId{os::system_random().next() | 1U};
   tier.host = os::host_name();
+  tier.only_looks = plan.only_looks;
   tier.collector_is_well = [&door = *guarded_collector_] {
     return std::all_of(model::all_signals.begin(), model::all_signals.end(),
                        [&](model::Signal signal) { return door.is_closed(signal); });
@@ -90,17 +91,16 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool s
       *guarded_collector_, clock_, std::vector{overflow},
       flow::RouterOptions{.collector_in_flight_max = settings_.requests_in_flight, .pressure = {}});
 
-  cassandra::ParkedSource& parked = *cassandra_->parked_source();
   flow::RecoveryLane lane;
   lane.name = "recovery from Cassandra";
-  lane.source = &parked;
+  lane.source = cassandra_->parked_source();
   lane.sink = collector_for_parked_.get();
   lane.in_flight_max = settings_.requests_in_flight;
   lane.keeps_rejected = true;
   lane.tend = [&tier = *cassandra_](base::SteadyTime now) { return tier.tend_parked(now); };
-  if (single_pass) {
-    lane.is_drained = [this, &parked, give_up_at = clock_.steady_now() + cassandra_patience] {
-      return cassandra_->is_ready() ? parked.is_drained() : clock_.steady_now() >= give_up_at;
+  if (plan.single_pass) {
+    lane.is_drained = [this, give_up_at = clock_.steady_now() + cassandra_patience] {
+      return cassandra_->is_ready() ? cassandra_->is_drained() : clock_.steady_now() >= give_up_at;
     };
   }
   options.lanes.push_back(std::move(lane));

@@ -21,6 +21,7 @@
 namespace arca::cli {
 
 struct RecoveryPlan {
+  bool only_looks = false;  // for a dry run
   bool single_pass = true;  // begins without jitter, and does not wait for ever for Cassandra
   // Instead of everything else: sends the rows of traces_overflow, and keeps the progress under this name.
   std::optional<std::string> scan_rows = {};
@@ -53,7 +54,7 @@ class RecoveryParts {
 
  private:
   RecoveryParts(const Settings& settings, os::Clock& clock);
-  Result<void> add_cassandra(flow::RecoveryOptions& options, bool single_pass);
+  Result<void> add_cassandra(flow::RecoveryOptions& options, const RecoveryPlan& plan);
   Result<void> add_row_scan(flow::RecoveryOptions& options, const std::string& name);
 
   const Settings& settings_;

@@ -8,6 +8,7 @@
 #include "arca/config.hpp"
 #include "cassandra/cql_client.hpp"
 #include "cassandra/schema.hpp"
+#include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
 #include "telemetry/cassandra_config.hpp"
 
@@ -112,9 +113,9 @@ class SchemaCommand final : public Command {
                          {"notes", report.notes}}
                         .dump(2));
     } else {
-      for (const std::string& missing : report.missing) console.print("missing: " + missing);
-      for (const std::string& difference : report.differences) console.print("differs: " + difference);
-      for (const std::string& note : report.notes) console.print("note: " + note);
+      for (const std::string& missing : report.missing) console.print("missing: " + printable(missing));
+      for (const std::string& difference : report.differences) console.print("differs: " + printable(difference));
+      for (const std::string& note : report.notes) console.print("note: " + printable(note));
       if (report.fits()) console.print("everything is there and fits");
     }
     if (!report.differences.empty()) return to_int(ExitCode::failure);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/terminal_text.hpp"
 #include "cli/units.hpp"
 
 namespace arca::cli {
@@ -48,10 +49,11 @@ std::uint64_t number_in(const Json& json, const char* key) {
   return found != json.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
 }
 
+// For people: what a process published may be what a peer told it.
 std::string text_in(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
+  return printable(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
 // What neither the Collector nor Cassandra has acknowledged.
@@ -98,7 +100,7 @@ std::string breaker_text(const Json& process) {
   for (const auto& [signal, state] : breakers->items()) {
     const std::string text = text_in(*breakers, signal.c_str());
     same = same && text == first;
-    each += (each.empty() ? "" : ", ") + signal + " " + text;
+    each += (each.empty() ? "" : ", ") + printable(signal) + " " + text;
   }
   return "  breaker " + (same ? first : each);
 }
@@ -139,7 +141,7 @@ std::string writer_lines(const WriterView& writer, base::WallTime now, const Con
   const std::string last_error = text_in(process, "last_error");
   if (!last_error.empty()) text += "      last error: " + last_error + "\n";
   if (writer.live) text += cassandra_lines(process, console);
-  for (const std::string& note : writer.notes) text += "      note: " + note + "\n";
+  for (const std::string& note : writer.notes) text += "      note: " + printable(note) + "\n";
   if (!law_holds(writer.law)) text += law_table(writer.law, console);
   return text;
 }
@@ -213,7 +215,7 @@ std::string status_as_text(const StatusReport& report, const Console& console) {
     text += fmt::format("quarantine: {} chunks, {} items, {}\n", state.quarantine.chunk_count,
                         format_count(state.quarantine.item_count), format_bytes(state.quarantine.bytes));
   }
-  for (const std::string& note : state.notes) text += "note: " + note + "\n";
+  for (const std::string& note : state.notes) text += "note: " + printable(note) + "\n";
   return text;
 }
 

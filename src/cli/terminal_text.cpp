@@ -131,6 +131,17 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string printable_lines(std::string_view text) {
+  std::string made;
+  for (;;) {
+    const std::size_t end = text.find('\n');
+    made += printable(text.substr(0, end));
+    if (end == std::string_view::npos) return made;
+    made += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::size_t column_count(std::string_view text) noexcept {
   std::size_t columns = 0;
   while (!text.empty()) {

@@ -1,5 +1,6 @@
 // Text from outside on a terminal: attributes, names and messages of others are never trusted with control characters,
-// and are measured in columns, not bytes. Used by `arca query` and `arca inspect`.
+// and are measured in columns, not bytes. Used by Console and
+// by every command that shows such text.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,9 @@ namespace arca::cli {
 
 // One line of well-formed UTF-8: control and direction characters are shown as \x1b or \u202e.
 std::string printable(std::string_view text);
+
+// The same, but for its line ends, which stay.
+std::string printable_lines(std::string_view text);
 
 // Columns that printable text takes: combining characters none, East Asian wide ones and emoji two.
 std::size_t column_count(std::string_view text) noexcept;

@@ -21,6 +21,11 @@ constexpr base::Duration window_poll = std::chrono::milliseconds(5);
 constexpr std::uint32_t outage_failure_count_min = 2;
 constexpr base::Duration outage_time_min = std::chrono::seconds(1);
 
+bool has_refused_items(const model::Ack& ack) noexcept {
+  return ack.verdict == model::Verdict::rejected ||
+         (ack.verdict == model::Verdict::delivered && ack.refused_item_count > 0);
+}
+
 }  // namespace
 
 // Where acks arrive from any thread. Shared with the callbacks, so that a late ack finds it alive.
@@ -199,9 +204,9 @@ base::SteadyTime Dispatcher::settle_due(base::SteadyTime now) {
 
 Result<void> Dispatcher::settle(Unsettled& unsettled) {
   model::Ack& ack = unsettled.ack;
-  if (ack.verdict == model::Verdict::rejected && ack.tier == model::Tier::none && options_.keep_rejected) {
+  if (has_refused_items(ack) && ack.tier == model::Tier::none && options_.keep_rejected) {
     if (Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, ack); !kept) return kept;
-    ack.tier = model::Tier::journal;  // from now on it counts as quarantined, not as lost
+    ack.tier = model::Tier::journal;  // from now on what was refused counts as quarantined, not as lost
   }
   Result<void> settled = source_.settle(ack);
   // The attempt before ended the chunk without being able to record it, and the source has done so since.

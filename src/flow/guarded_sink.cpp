@@ -25,7 +25,8 @@ struct GuardedSink::Knowledge {
         guards{Guard{CircuitBreaker(options, random)}, Guard{CircuitBreaker(options, random)},
                Guard{CircuitBreaker(options, random)}} {}
 
-  void record(model::Signal signal, CircuitBreaker::Permit permit, const model::Ack& ack) {
+  // Before the verdict goes on: nothing may throw.
+  void record(model::Signal signal, CircuitBreaker::Permit permit, const model::Ack& ack) noexcept {
     const base::SteadyTime now = clock.steady_now();
     const std::lock_guard lock(mutex);
     Guard& guard = guards[model::index_of(signal)];
@@ -35,8 +36,12 @@ struct GuardedSink::Knowledge {
       return;
     }
     guard.breaker.record_failure(permit, now, ack.retry_after);
-    guard.last_error = ack.reason;
     ++guard.failure_count;
+    try {
+      guard.last_error = ack.reason;
+    } catch (const std::bad_alloc&) {
+      guard.last_error.clear();
+    }
   }
 
   os::Clock& clock;
@@ -73,9 +78,8 @@ void GuardedSink::submit(model::Chunk chunk, model::AckCallback done) noexcept {
     next_try_at = breaker.next_try_at();
   }
   if (!permit) {
-    model::Ack ack{.chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = {}};
+    model::Ack ack = model::not_sent_for_want_of_memory(chunk.id);  // the same verdict, and it needs none
     if (next_try_at != base::never) ack.retry_after = next_try_at - now;
-    ack.reason = "not sent: the circuit breaker is open";
     done(std::move(ack));
     return;
   }

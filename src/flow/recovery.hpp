@@ -29,7 +29,8 @@ struct RecoveryLane {
   bool keeps_rejected = false;
   // For a source that must be driven: called before each step, returns when to call again.
   std::function<base::SteadyTime(base::SteadyTime)> tend = {};
-  // For a source that does not know at every moment what it holds; empty: drained when its backlog is empty.
+  // For a source that does not know at every moment what it holds; empty: drained when its backlog is empty. Asked only
+  // while no dead writer is left, whose chunks may be parked in it.
   std::function<bool()> is_drained = {};
 };
 
@@ -76,9 +77,20 @@ struct RecoveryStatus {
   DispatcherCounters counters;  // over all that was drained
 };
 
+// What has become of the items that recovery is done with.
+struct DoneItems {
+  std::uint64_t delivered = 0;
+  std::uint64_t parked = 0;       // in a tier, whose lane delivers them
+  std::uint64_t quarantined = 0;  // refused for good
+
+  [[nodiscard]] std::uint64_t sum() const noexcept { return delivered + parked + quarantined; }
+};
+DoneItems done_items(const DispatcherCounters& counters) noexcept;
+
 struct RecoveryProgress {
   std::uint64_t bytes_done = 0, bytes_left = 0;
-  std::uint64_t items_done = 0, items_left = 0;
+  DoneItems items_done;
+  std::uint64_t items_left = 0;
   double bytes_per_second = 0;
   std::optional<base::Duration> time_left;  // unknown while nothing moves
   std::uint64_t writers_done = 0, writers_left = 0;

@@ -9,21 +9,20 @@ namespace {
 
 constexpr base::Duration progress_interval = std::chrono::milliseconds(200);
 
-std::uint64_t items_of(const std::array<std::uint64_t, model::signal_count>& counts) {
+std::uint64_t items_of(const std::array<std::uint64_t, model::signal_count>& counts) noexcept {
   std::uint64_t items = 0;
   for (const std::uint64_t count : counts) items += count;
   return items;
 }
 
-std::uint64_t settled_items(const DispatcherCounters& counters) {
-  std::uint64_t items = 0;
-  for (const model::Verdict verdict : {model::Verdict::delivered, model::Verdict::parked, model::Verdict::rejected}) {
-    items += items_of(counters.of(verdict).item_count);
-  }
-  return items;
-}
-
 }  // namespace
+
+DoneItems done_items(const DispatcherCounters& counters) noexcept {
+  const std::uint64_t refused = items_of(counters.refused_item_count);
+  return {.delivered = items_of(counters.of(model::Verdict::delivered).item_count) - refused,
+          .parked = items_of(counters.of(model::Verdict::parked).item_count),
+          .quarantined = items_of(counters.of(model::Verdict::rejected).item_count) + refused};
+}
 
 std::string_view to_string(RecoveryWriter::State state) noexcept {
   switch (state) {
@@ -72,18 +71,18 @@ RecoveryReport Recovery::drain_once(base::SteadyTime deadline,
 }
 
 bool Recovery::is_idle() const {
-  const bool lanes_are_empty = std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+  if (!drains_.empty() || !found_all_ || scan_failed_) return false;
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
     if (lane.dispatcher->in_flight_count() > 0) return false;
     return lane.what.is_drained ? lane.what.is_drained() : lane.what.source->backlog().chunk_count == 0;
   });
-  return lanes_are_empty && drains_.empty() && found_all_ && !scan_failed_;
 }
 
 RecoveryProgress Recovery::progress_since(base::SteadyTime begin, base::SteadyTime now) const {
   const RecoveryStatus now_status = status();
   RecoveryProgress made;
   made.bytes_done = now_status.counters.settled_bytes;
-  made.items_done = settled_items(now_status.counters);
+  made.items_done = done_items(now_status.counters);
   made.bytes_left = now_status.own_journal.bytes;
   made.items_left = items_of(now_status.own_journal.item_count);
   for (const RecoveryLaneStatus& lane : now_status.lanes) {

@@ -19,10 +19,13 @@ struct Route {
   [[nodiscard]] bool has_window() const noexcept { return in_flight.load(std::memory_order_acquire) < in_flight_max; }
 };
 
+// Shared, not copied, from one route to the next: a copy may find no memory, and the verdict would have nowhere to go.
+using SharedDone = std::shared_ptr<model::AckCallback>;
+
 // One chunk on its way through one route.
 struct Delivery {
   std::size_t route = 0;
-  model::AckCallback done;
+  SharedDone done;
   model::Chunk chunk;  // for the next tier
   std::atomic<bool> is_answered{false};
 };
@@ -95,14 +98,13 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
     return options.pressure && options.pressure() >= (is_outage ? options.high_water_mark : options.busy_mark);
   }
 
-  void submit(std::size_t route, model::Chunk chunk, model::AckCallback done) noexcept {
+  void submit(std::size_t route, model::Chunk chunk, const SharedDone& done) noexcept {
     const model::ChunkId id = chunk.id;
-    std::shared_ptr<Delivery> delivery;
     routes[route].in_flight.fetch_add(1, std::memory_order_acq_rel);
     try {
-      delivery = std::make_shared<Delivery>();
+      const auto delivery = std::make_shared<Delivery>();
       delivery->route = route;
-      delivery->done = std::move(done);
+      delivery->done = done;
       delivery->chunk = chunk;
       model::AckCallback on_ack = [self = shared_from_this(), delivery](model::Ack ack) {
         self->answer(*delivery, std::move(ack));
@@ -110,13 +112,13 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
       routes[route].sink->submit(std::move(chunk), std::move(on_ack));
     } catch (const std::bad_alloc&) {
       routes[route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
-      (delivery ? delivery->done : done)(model::not_sent_for_want_of_memory(id));
+      (*done)(model::not_sent_for_want_of_memory(id));
     }
   }
 
   void answer(Delivery& delivery, model::Ack ack) {
     if (delivery.is_answered.exchange(true)) {  // the dispatcher counts it; our window must not
-      delivery.done(std::move(ack));
+      (*delivery.done)(std::move(ack));
       return;
     }
     routes[delivery.route].in_flight.fetch_sub(1, std::memory_order_acq_rel);
@@ -129,7 +131,7 @@ struct Router::State : std::enable_shared_from_this<Router::State> {
         return;
       }
     }
-    delivery.done(std::move(ack));
+    (*delivery.done)(std::move(ack));
   }
 
   bool hands_on(const Delivery& delivery) const {
@@ -152,13 +154,17 @@ model::Readiness Router::readiness(model::Signal signal, base::SteadyTime now) n
 
 void Router::submit(model::Chunk chunk, model::AckCallback done) noexcept {
   const Choice choice = state_->choose(chunk.signal, state_->clock.steady_now(), collector_route);
-  if (choice.route) {
-    state_->submit(*choice.route, std::move(chunk), std::move(done));
-    return;
+  SharedDone shared;
+  try {
+    if (choice.route) shared = std::make_shared<model::AckCallback>(std::move(done));
+  } catch (const std::bad_alloc&) {
+    // `done` is where it was.
   }
-  // Somebody else took the last permit between readiness() and now.
-  done(model::Ack{
-      .chunk_id = chunk.id, .verdict = model::Verdict::retry, .retry_after = {}, .reason = "no route is ready"});
+  if (shared) {
+    state_->submit(*choice.route, std::move(chunk), shared);
+  } else {  // for want of memory, or somebody else took the last permit between readiness() and now
+    done(model::not_sent_for_want_of_memory(chunk.id));
+  }
 }
 
 void Router::cancel_all() noexcept {

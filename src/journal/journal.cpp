@@ -234,7 +234,7 @@ void Journal::State::give_up_damaged_locked(ChunkEntry& entry, model::Signal sig
   } else {
     segments_[entry.place.segment].is_kept = true;
   }
-  end_chunk_locked(entry, signal, Settlement::lost);
+  end_chunk_locked(entry, signal, {.settlement = Settlement::lost});
   static_cast<void>(write_settlements_locked());
   remove_settled_segments_locked();
 }
@@ -253,7 +253,7 @@ Result<void> Journal::State::settle(const model::Ack& ack) {
       if (is_pending) return write_settlements_locked();
       return failure(ErrorCode::not_found, "no unsettled chunk " + model::to_string(ack.chunk_id) + " in the journal");
     }
-    end_chunk_locked(*entry, signal, static_cast<Settlement>(ack.verdict));
+    end_chunk_locked(*entry, signal, ending_of(ack));
     rescue_locked();
     written = write_settlements_locked();
     remove_settled_segments_locked();

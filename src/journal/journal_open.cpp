@@ -138,7 +138,7 @@ Result<void> Journal::State::Replay::verify(const SegmentItem& item) {
   apply(item);
   model::Signal signal{};
   ChunkEntry* const entry = state_.find_locked(item.header.id, &signal);
-  if (!is_known && entry != nullptr) state_.end_chunk_locked(*entry, signal, Settlement::lost);
+  if (!is_known && entry != nullptr) state_.end_chunk_locked(*entry, signal, {.settlement = Settlement::lost});
   return {};
 }
 

@@ -61,6 +61,14 @@ class Journal::State final : private os::ForkSubscriber {
   struct Found;  // journal_open.cpp: a segment file on disk
   class Replay;  // journal_open.cpp: reading one of them
 
+  // How a chunk ends; see RecordHeader.
+  struct Ending {
+    Settlement settlement = Settlement::none;
+    std::uint32_t refused_item_count = 0;
+    bool refused_are_lost = false;
+  };
+  static Ending ending_of(const model::Ack& ack) noexcept;
+
   // A chunk's record, read back for a claim.
   enum class ReadOutcome : std::uint8_t { good, damaged, failed };
 
@@ -86,7 +94,7 @@ class Journal::State final : private os::ForkSubscriber {
   Result<ChunkPlace> write_locked(const RecordHeader& header, std::span<const base::Bytes> payload);
   Result<void> write_settlements_locked();
   void note_settlement_locked(const RecordHeader& header);
-  void end_chunk_locked(ChunkEntry& entry, model::Signal signal, Settlement settlement);
+  void end_chunk_locked(ChunkEntry& entry, model::Signal signal, const Ending& ending);
   void remove_settled_segments_locked();
   void renew_segment_locked();
   std::uint64_t size_locked() const noexcept;

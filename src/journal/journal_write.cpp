@@ -9,29 +9,6 @@
 #include "os/log.hpp"
 
 namespace arca::journal {
-namespace {
-
-void count(model::SignalTotals& totals, Settlement settlement, std::uint64_t item_count) noexcept {
-  switch (settlement) {
-    case Settlement::delivered:
-      totals.delivered += item_count;
-      break;
-    case Settlement::parked:
-      totals.parked += item_count;
-      break;
-    case Settlement::rejected:
-      totals.quarantined += item_count;
-      break;
-    case Settlement::lost:
-      totals.lost += item_count;
-      break;
-    case Settlement::none:
-      break;
-  }
-}
-
-}  // namespace
-
 std::uint64_t Journal::State::unsettled_count_locked() const noexcept {
   std::uint64_t sum = 0;
   for (const ChunkQueue& queue : queues_) sum += queue.size();
@@ -143,13 +120,25 @@ Result<ChunkPlace> Journal::State::write_locked(const RecordHeader& header, std:
   return ChunkPlace{segment, static_cast<std::uint32_t>(*offset / record_alignment), header.payload_size};
 }
 
+// What nobody keeps that was refused, all of a chunk or some of it, is lost. Pool::State counts it in the same way.
+Journal::State::Ending Journal::State::ending_of(const model::Ack& ack) noexcept {
+  const bool is_kept = ack.tier == model::Tier::journal;
+  if (ack.verdict == model::Verdict::rejected && !is_kept) return {.settlement = Settlement::lost};
+  Ending ending{.settlement = static_cast<Settlement>(ack.verdict)};
+  if (ack.verdict == model::Verdict::delivered) ending.refused_item_count = ack.refused_item_count;
+  ending.refused_are_lost = ending.refused_item_count > 0 && !is_kept;
+  return ending;
+}
+
 // The chunk needs no more care, in memory; the settlement is written by write_settlements_locked().
-void Journal::State::end_chunk_locked(ChunkEntry& entry, model::Signal signal, Settlement settlement) {
+void Journal::State::end_chunk_locked(ChunkEntry& entry, model::Signal signal, const Ending& ending) {
   pending_settlements_.reserve(pending_settlements_.size() + 1);  // or the verdict would never be written
   RecordHeader header;
   header.type = RecordType::settle;
   header.signal = signal;
-  header.settlement = settlement;
+  header.settlement = ending.settlement;
+  header.refused_item_count = ending.refused_item_count;
+  header.refused_are_lost = ending.refused_are_lost;
   header.id = entry.id;
   header.sealed_at = clock_.wall_now();
   header.item_count = entry.item_count;
@@ -162,7 +151,7 @@ void Journal::State::end_chunk_locked(ChunkEntry& entry, model::Signal signal, S
 }
 
 void Journal::State::note_settlement_locked(const RecordHeader& header) {
-  count(totals_[model::index_of(header.signal)], header.settlement, header.item_count);
+  count_settlement(header, totals_[model::index_of(header.signal)]);
 }
 
 Result<void> Journal::State::write_settlements_locked() {

@@ -1,5 +1,6 @@
 #include "journal/segment_format.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/crc32c.hpp"
@@ -30,10 +31,11 @@ constexpr std::size_t at_sequence = 24;
 constexpr std::size_t at_sealed = 32;
 constexpr std::size_t at_items = 40;
 constexpr std::size_t at_payload_crc = 44;
-constexpr std::size_t at_reserved = 48;
+constexpr std::size_t at_refused = 48;
 constexpr std::size_t at_header_crc = 52;
 
 constexpr std::uint8_t copy_flag = 1;
+constexpr std::uint8_t refused_lost_flag = 2;
 
 base::WallTime to_time(std::int64_t nanoseconds) noexcept { return base::WallTime(base::Duration(nanoseconds)); }
 std::int64_t to_number(base::WallTime time) noexcept { return time.time_since_epoch().count(); }
@@ -48,6 +50,19 @@ std::uint64_t mix(std::uint64_t bits) noexcept {
   bits = (bits ^ (bits >> 30U)) * 0xBF58476D1CE4E5B9ULL;
   bits = (bits ^ (bits >> 27U)) * 0x94D049BB133111EBULL;
   return bits ^ (bits >> 31U);
+}
+
+std::uint64_t& counter_of(Settlement settlement, model::SignalTotals& totals) noexcept {
+  switch (settlement) {
+    case Settlement::delivered:
+      return totals.delivered;
+    case Settlement::parked:
+      return totals.parked;
+    case Settlement::rejected:
+      return totals.quarantined;
+    default:
+      return totals.lost;
+  }
 }
 
 }  // namespace
@@ -101,14 +116,15 @@ RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t
   store(at + at_type, header.type);
   store(at + at_signal, header.signal);
   store(at + at_settlement, header.settlement);
-  store(at + at_flags, header.is_copy ? copy_flag : std::uint8_t{0});
+  store(at + at_flags, static_cast<std::uint8_t>((header.is_copy ? copy_flag : 0U) |
+                                                 (header.refused_are_lost ? refused_lost_flag : 0U)));
   store(at + at_payload_size, header.payload_size);
   store(at + at_writer, header.id.writer.value);
   store(at + at_sequence, header.id.sequence);
   store(at + at_sealed, to_number(header.sealed_at));
   store(at + at_items, header.item_count);
   store(at + at_payload_crc, header.payload_crc);
-  store(at + at_reserved, std::uint32_t{0});
+  store(at + at_refused, header.refused_item_count);
   store(at + at_header_crc, header_crc(bytes, offset));
   return bytes;
 }
@@ -125,14 +141,23 @@ std::optional<RecordHeader> decode_record_header(base::Bytes bytes, std::uint64_
   header.type = static_cast<RecordType>(type);
   header.signal = static_cast<model::Signal>(signal);
   header.settlement = static_cast<Settlement>(load<std::uint8_t>(at + at_settlement));
-  header.is_copy = (load<std::uint8_t>(at + at_flags) & copy_flag) != 0;
+  const auto flags = load<std::uint8_t>(at + at_flags);
+  header.is_copy = (flags & copy_flag) != 0;
+  header.refused_are_lost = (flags & refused_lost_flag) != 0;
   header.payload_size = load<std::uint32_t>(at + at_payload_size);
   header.id = {model::WriterId{load<std::uint64_t>(at + at_writer)}, load<std::uint64_t>(at + at_sequence)};
   header.sealed_at = to_time(load<std::int64_t>(at + at_sealed));
   header.item_count = load<std::uint32_t>(at + at_items);
   header.payload_crc = load<std::uint32_t>(at + at_payload_crc);
+  header.refused_item_count = load<std::uint32_t>(at + at_refused);
   if (header.payload_size > payload_size_max) return std::nullopt;
   return header;
+}
+
+void count_settlement(const RecordHeader& header, model::SignalTotals& totals) noexcept {
+  const std::uint64_t refused = std::min(header.refused_item_count, header.item_count);
+  (header.refused_are_lost ? totals.lost : totals.quarantined) += refused;
+  counter_of(header.settlement, totals) += header.item_count - refused;
 }
 
 std::vector<std::byte> encode_totals(const model::Totals& totals) {

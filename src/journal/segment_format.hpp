@@ -54,7 +54,7 @@ enum class Settlement : std::uint8_t {
   delivered = 1,
   parked = 2,
   rejected = 3,
-  lost = 7,  // found damaged when it was claimed
+  lost = 7,  // found damaged when it was claimed, or rejected and kept nowhere
 };
 
 struct SegmentHeader {
@@ -69,12 +69,14 @@ struct RecordHeader {
   RecordType type = RecordType::chunk;
   model::Signal signal = model::Signal::traces;
   Settlement settlement = Settlement::none;
-  bool is_copy = false;  // rewritten after a failed sync: counted where it stood first
+  bool is_copy = false;           // rewritten after a failed sync: counted where it stood first
+  bool refused_are_lost = false;  // settle: the quarantine could not keep them
   std::uint32_t payload_size = 0;
   model::ChunkId id;
   base::WallTime sealed_at;
   std::uint32_t item_count = 0;
   std::uint32_t payload_crc = 0;
+  std::uint32_t refused_item_count = 0;  // settle: of a delivered chunk, what the Collector refused
 };
 
 using RecordHeaderBytes = std::array<std::byte, record_header_size>;
@@ -97,6 +99,9 @@ DecodedSegmentHeader decode_segment_header(base::Bytes bytes) noexcept;
 // somebody's payload is never taken for one.
 RecordHeaderBytes encode_record_header(const RecordHeader& header, std::uint64_t magic, std::uint64_t offset) noexcept;
 std::optional<RecordHeader> decode_record_header(base::Bytes bytes, std::uint64_t magic, std::uint64_t offset) noexcept;
+
+// Adds what a settlement says to the totals of its signal.
+void count_settlement(const RecordHeader& header, model::SignalTotals& totals) noexcept;
 
 std::vector<std::byte> encode_totals(const model::Totals& totals);
 std::optional<model::Totals> decode_totals(base::Bytes bytes) noexcept;

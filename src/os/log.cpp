@@ -70,6 +70,18 @@ bool take_token(Budget& budget, base::SteadyTime now) noexcept {
   return true;
 }
 
+// A line may repeat what others said: it must not move a cursor, nor begin another line. U+0080 to U+009F are 0xC2 and
+// one byte more.
+void replace_control_characters(std::string& line) noexcept {
+  unsigned char before = 0;
+  for (char& c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) c = '?';
+    if (before == 0xC2 && byte >= 0x80 && byte < 0xA0) *(&c - 1) = c = '?';
+    before = byte;
+  }
+}
+
 void write_to_stderr(std::string_view line) noexcept {
   while (!line.empty()) {
     const ssize_t count = ::write(STDERR_FILENO, line.data(), line.size());
@@ -119,6 +131,7 @@ void detail::log_line(LogLevel level, const LogPlace& place, fmt::string_view fo
     if (!take_token(budget, SystemClock().steady_now())) return;
     if (!passes_on) line = fmt::vformat(format, arguments);
     if (budget.left_out > 0) line += fmt::format(" (and {} more like this)", std::exchange(budget.left_out, 0));
+    replace_control_characters(line);
     if (target.callback) {
       target.callback(level, line);
     } else {

@@ -67,6 +67,7 @@ cassandra::CassandraSinkOptions sink_options(const CassandraTierOptions& from, c
 
 cassandra::ParkedSourceOptions source_options(const CassandraTierOptions& from) {
   cassandra::ParkedSourceOptions made;
+  made.only_looks = from.only_looks;
   made.scan_interval = from.scan_interval;
   made.chunk_ttl = from.chunk_ttl;
   made.lifetime = from.timing.lifetime;
@@ -232,6 +233,8 @@ class CassandraTier::State {
   base::Duration schema_retry{};
   bool collector_was_well = true;
 
+  std::uint64_t parked_seen = 0;  // chunks parked here, when is_drained() was last asked
+
   std::mutex watch_mutex;
   std::function<bool()> collector_is_well = options.collector_is_well;  // protected by watch_mutex
 
@@ -257,12 +260,14 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(std::unique_ptr<Cass
 
 Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSettings& settings, os::Clock& clock,
                                                             CassandraTierOptions options) {
-  options.writes_rows = settings.rows;
+  options.writes_rows = settings.rows && !options.only_looks;
   options.rows_per_second = settings.rows_per_second;
   options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight * 3 / 8);
   options.scan_interval = settings.scan_interval;
   options.chunk_ttl = settings.chunk_ttl;
-  auto link = make_cassandra_link(settings);
+  CassandraSettings for_link = settings;
+  if (options.only_looks) for_link.apply_schema = false;
+  auto link = make_cassandra_link(for_link);
   if (!link) return tl::unexpected(link.error());
   return start(std::move(*link), clock, std::move(options));
 }
@@ -293,6 +298,12 @@ cassandra::ParkedSource* CassandraTier::parked_source() noexcept { return state_
 base::SteadyTime CassandraTier::tend_parked(base::SteadyTime now) {
   return is_ready() ? state_->parked->tend(now) : now + state_->options.poll;
 }
+bool CassandraTier::is_drained() {
+  const std::uint64_t parked = state_->own->sink->account().chunk_count + state_->foreign->sink->account().chunk_count;
+  if (std::exchange(state_->parked_seen, parked) != parked) state_->parked->scan_now();
+  return state_->parked->is_drained();
+}
+
 bool CassandraTier::holds_metrics() const noexcept { return state_->own->sink->holds_metrics(); }
 bool CassandraTier::is_ready() const noexcept { return state_->ready.load(std::memory_order_acquire); }
 

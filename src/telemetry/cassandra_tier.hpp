@@ -26,6 +26,7 @@ struct CassandraTierOptions {
   std::uint32_t row_batches_in_flight = 24;
   bool archives = false;
   bool recovers = true;
+  bool only_looks = false;  // writes nothing, neither tables nor leases; its sinks are not to be used
   base::Duration scan_interval = std::chrono::seconds(5);
   std::chrono::seconds chunk_ttl{1'209'600};
   cassandra::Timing timing = cassandra::timing();
@@ -65,6 +66,9 @@ class CassandraTier {
 
   // For the lane that drains it: tends it once the tables are there. Requires parked_source().
   base::SteadyTime tend_parked(base::SteadyTime now);
+  // Whether nothing is left, as far as a whole look at the directory tells that began after the last chunk was parked
+  // here; sees to it that there is one. For one thread. Requires parked_source().
+  [[nodiscard]] bool is_drained();
 
   // Whether a metric chunk of this process waits there.
   [[nodiscard]] bool holds_metrics() const noexcept;

@@ -103,7 +103,7 @@ void Pipeline::stop_threads() {
   if (live_thread.joinable()) live_thread.join();
 }
 
-FlushReport Pipeline::end(base::SteadyTime deadline) {
+FlushReport Pipeline::end(base::SteadyTime deadline, Status& last) {
   const auto begin = clock.steady_now();
   const auto deliver_until = deadline - reserve_of(std::max(base::Duration(0), deadline - begin));
   pool->seal_all();
@@ -115,6 +115,8 @@ FlushReport Pipeline::end(base::SteadyTime deadline) {
   if (!spilled) os::log(os::LogLevel::warn, "what is left stays in the pool: {}", spilled.error().message());
   result.kept_item_count = kept_items();
   result.outcome = result.kept_item_count == 0 ? FlushOutcome::delivered : FlushOutcome::kept;
+
+  last = status();
 
   const bool all_is_elsewhere = kept_here() == 0;
   const model::Totals totals = final_totals();

@@ -51,8 +51,8 @@ class Pipeline {
   // Waits until all that was accepted before is delivered (to Cassandra, if that is the destination), or the deadline.
   FlushReport flush(base::SteadyTime deadline);
   // Delivers until shortly before the deadline, then makes the rest durable and stops everything. Requires: nobody
-  // records any more.
-  FlushReport end(base::SteadyTime deadline);
+  // records any more. `last` becomes what status() would say then.
+  FlushReport end(base::SteadyTime deadline, Status& last);
   [[nodiscard]] Status status() const;
   [[nodiscard]] flow::RecoveryStatus recovery_status() const;
   [[nodiscard]] flow::DispatcherCounters live_counters() const { return live->counters(); }

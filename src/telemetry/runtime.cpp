@@ -160,7 +160,7 @@ FlushReport Runtime::flush(milliseconds timeout) {
   const auto deadline = clock_.steady_now() + std::max(milliseconds(0), timeout);
   const bool collected = flush_metrics(deadline);
   const auto present = pipeline();
-  if (present == nullptr) return {};
+  if (present == nullptr) return shut_down_ ? last_report() : FlushReport{};
   FlushReport report = present->flush(deadline);
   const std::uint64_t missed = missed_items(present->status());
   if (!collected || missed_.exchange(missed) < missed) report.outcome = FlushOutcome::incomplete;
@@ -168,7 +168,8 @@ FlushReport Runtime::flush(milliseconds timeout) {
 }
 
 FlushReport Runtime::shutdown(milliseconds timeout) {
-  if (shut_down_.exchange(true) || core_ == nullptr) return {};
+  if (core_ == nullptr) return {};
+  if (shut_down_.exchange(true)) return last_report();
   const auto deadline = clock_.steady_now() + std::max(milliseconds(0), timeout);
   if (is_inherited()) {
     core_->recorder.close(clock_, deadline);  // after a reopening that is under way; none begins any more
@@ -183,21 +184,29 @@ FlushReport Runtime::shutdown(milliseconds timeout) {
     const std::lock_guard lock(mutex_);
     present = is_inherited() ? nullptr : std::move(pipeline_);
   }
-  if (present == nullptr) return {};
+  if (present == nullptr) return keep_last({}, {});
   if (!alone || present.use_count() > 1) {
     // Somebody still waits for room or reads the status: what is kept is on disk and in the pool already.
-    Status present_status = present->status();
-    FlushReport report = present->flush(deadline);
+    const FlushReport report = present->flush(deadline);
+    Status status = present->status();
     leak(std::move(present));
-    const std::lock_guard lock(mutex_);  // for a moment only: a fork waits for it
-    last_status_ = std::move(present_status);
-    return report;
+    return keep_last(report, std::move(status));
   }
-  Status before = present->status();
-  FlushReport report = present->end(deadline);
-  const std::lock_guard lock(mutex_);
-  last_status_ = before;
+  Status status;
+  const FlushReport report = present->end(deadline, status);
+  return keep_last(report, std::move(status));
+}
+
+FlushReport Runtime::keep_last(const FlushReport& report, Status status) {
+  const std::lock_guard lock(mutex_);  // for a moment only: a fork waits for it
+  last_status_ = std::move(status);
+  last_report_ = report;
   return report;
+}
+
+FlushReport Runtime::last_report() const {
+  const std::lock_guard lock(mutex_);
+  return last_report_;
 }
 
 Status Runtime::status() const {

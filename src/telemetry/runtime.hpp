@@ -69,6 +69,9 @@ class Runtime final : private os::ForkSubscriber {
   // Lets go of everything that belongs to the parent.
   void abandon_inherited();
   [[nodiscard]] bool is_inherited() const noexcept { return generation_.load() != os::fork_generation(); }
+  // What the end came to: whoever asks afterwards is told the same.
+  FlushReport keep_last(const FlushReport& report, Status status);
+  [[nodiscard]] FlushReport last_report() const;
   bool flush_metrics(base::SteadyTime deadline);
   void shutdown_metrics(base::SteadyTime deadline);
   std::shared_ptr<MeterProvider> make_meter_provider(std::chrono::milliseconds interval,
@@ -94,6 +97,7 @@ class Runtime final : private os::ForkSubscriber {
   std::shared_ptr<MeterProvider> meters_;
   std::shared_ptr<MeterProvider> self_meters_;
   Status last_status_;
+  FlushReport last_report_{.outcome = FlushOutcome::incomplete, .kept_item_count = 0};  // until the end is over
   std::shared_ptr<void> self_metrics_;
   std::unique_ptr<Housekeeper> housekeeper_;
 };

@@ -33,6 +33,23 @@ TEST_F(ParkedLeasesTest, two_recoverers_share_the_shards_and_send_nothing_twice)
   EXPECT_EQ(one->source.status().segments_done + two->source.status().segments_done, 48U);
 }
 
+TEST_F(ParkedLeasesTest, one_that_only_looks_reads_the_directory_and_does_nothing_else) {
+  for (std::uint64_t writer = 1; writer <= 5; ++writer) sealed(writer, 1, 10);
+  const std::size_t before = store.calls().size();
+  ParkedSourceOptions looking = options();
+  looking.only_looks = true;
+  const auto one = recoverer(looking);
+  live(one, 60s);
+  EXPECT_EQ(one->source.backlog().chunk_count, 50U);
+  EXPECT_FALSE(one->source.is_drained());
+  const std::vector<fakes::StoreCallRecord> calls = store.calls();
+  EXPECT_GT(calls.size(), before);
+  for (std::size_t i = before; i < calls.size(); ++i) {
+    EXPECT_TRUE(calls[i].call == StoreCall::list_buckets || calls[i].call == StoreCall::list_segments);
+  }
+  EXPECT_TRUE(one->source.close(now()));
+}
+
 TEST_F(ParkedLeasesTest, it_holds_no_more_leases_than_it_may) {
   for (std::int16_t shard = 0; shard < shard_count; ++shard) sealed(writer_in(shard), 1, 20);
   sink.answer_later();

@@ -51,6 +51,26 @@ TEST_F(ParkedSourceTest, the_oldest_segments_of_a_shard_go_first) {
             (std::vector<std::uint64_t>{1, 2, 3, 11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42, 43}));
 }
 
+TEST_F(ParkedSourceTest, asked_for_a_scan_it_is_not_drained_before_one_that_begins_later_has_ended) {
+  ParkedSourceOptions rare = options();
+  rare.scan_interval = 1h;
+  const auto one = recoverer(rare);
+  live(one, 15min);
+  EXPECT_TRUE(one->source.is_drained());
+  sealed(1, 1, 3);
+  one->source.scan_now();
+  EXPECT_FALSE(one->source.is_drained());
+  store.hold(StoreCall::list_buckets, FakeParkingStore::Hold::answer);
+  live(one, 1s);
+  EXPECT_FALSE(one->source.is_drained());  // it has begun
+  store.hold(StoreCall::list_buckets, FakeParkingStore::Hold::none);
+  while (store.deliver()) {
+  }
+  live(one, 10s);
+  EXPECT_TRUE(one->source.is_drained());
+  EXPECT_TRUE(everything_arrived());
+}
+
 TEST_F(ParkedSourceTest, an_archive_is_not_delivered) {
   const SegmentHead head = open(1, Purpose::archive);
   put(head, 1, 3);

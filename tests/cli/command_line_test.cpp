@@ -120,6 +120,22 @@ TEST(ConsoleTest, ProgressInALogIsALineNowAndThen) {
   EXPECT_EQ(err.str(), "one\nthree\n");
 }
 
+TEST(ConsoleTest, WhatOthersSaidCannotSpeakToTheTerminal) {
+  std::ostringstream err;
+  Console console(err, err, true, true);
+  console.note("the last answer: \x1b[2Jgone");
+  console.error("failed\x1b]0;title\a",
+                "\xc2\x9b"
+                "31m",
+                "two\nlines", ExitCode::failure);
+  console.progress("\rover");
+  console.end_progress();
+  EXPECT_EQ(err.str(),
+            "arca: the last answer: \\x1b[2Jgone\n"
+            "arca: failed\\x1b]0;title\\x07: \\x9b31m\n  two\nlines\n"
+            "\r\\x0dover\n");
+}
+
 TEST(UnitsTest, DurationsAndSizesReadAsTheyArePrinted) {
   EXPECT_EQ(parse_duration("1.5s"), 1500ms);
   EXPECT_EQ(parse_duration("0"), 0ns);

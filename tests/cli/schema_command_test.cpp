@@ -78,6 +78,17 @@ TEST(StatusOfCassandraTest, ShowsNodesSegmentsRowsAndTheAlarm) {
   }
 }
 
+TEST(StatusOfCassandraTest, WhatAPeerSaidCannotSpeakToTheTerminal) {
+  std::ostringstream out;
+  Console console(out, out, false, false);
+  StatusReport report = report_with(R"({"configured":true,"last_error":"\u001b[31mno quorum"},)"
+                                    R"("breakers":{"\u001b":"\u001b"},"last_error":"\u001b[2J","x":{})");
+  report.state.writers[0].notes = report.state.notes = {"\x1b[1m"};
+  const std::string text = status_as_text(report, console);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("\\x1b[31mno quorum"), std::string::npos) << text;
+}
+
 TEST(StatusOfCassandraTest, SaysNothingWhereThereIsNone) {
   std::ostringstream out;
   Console console(out, out, false, false);

@@ -1,90 +1,18 @@
-// status, inspect and recover on a state directory with real pools and journals in it.
+// status and inspect on a state directory with real pools and journals in it.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
-#include "cli/command_line.hpp"
-#include "cli/otlp_request.hpp"
-#include "cli/run_command.hpp"
-#include "cli/sink/sink_server.hpp"
-#include "journal/journal.hpp"
-#include "journal/pool.hpp"
-#include "journal/writer_directory.hpp"
-#include "support/temporary_directory.hpp"
-#include "support/wait.hpp"
+#include "cli/state_fixture.hpp"
 
 namespace arca::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using model::Signal;
-
-// One process's files. Destroying it leaves them as a crash would: nothing is finished.
-struct Writer {
-  std::unique_ptr<journal::WriterDirectory> directory;
-  std::unique_ptr<journal::Pool> pool;
-  std::unique_ptr<journal::Journal> journal;
-  model::ContextId context = 0;
-};
-
-class StateCommandsTest : public ::testing::Test {
- protected:
-  Writer make_writer() {
-    Writer writer;
-    writer.directory = std::move(*journal::WriterDirectory::create(state_));
-    journal::PoolOptions pool;
-    pool.writer = writer.directory->id();
-    pool.path = journal::choose_pool_place(*writer.directory, 2U << 20U, writer.directory->path())->path;
-    pool.size_max = pool.size_initial = 2U << 20U;
-    writer.pool = std::move(*journal::Pool::create(pool, clock_));
-    journal::JournalOptions journal;
-    journal.directory = writer.directory->journal_path();
-    journal.writer = writer.directory->id();
-    journal.size_max = 16U << 20U;
-    journal.segment_size = 4U << 20U;
-    writer.journal = std::move(*journal::Journal::open(os::posix_file_system(), clock_, journal));
-    const std::string resource = testing::field(1, testing::field(1, testing::text_attribute("service.name", "shop")));
-    const std::string scope = testing::field(1, testing::field(1, "tests"));
-    writer.context = *writer.pool->intern({base::as_bytes(resource), base::as_bytes(scope)});
-    return writer;
-  }
-  static void append(Writer& writer, std::uint64_t first, std::uint64_t last) {
-    for (std::uint64_t i = first; i <= last; ++i) {
-      const std::string record = testing::field(2, testing::span_record(i, "a", i));
-      ASSERT_EQ(writer.pool->append(Signal::traces, writer.context, base::as_bytes(record), 1),
-                journal::AppendStatus::accepted);
-    }
-  }
-  // Moves the oldest chunk of the pool into the journal; `settle` is what a crash in between leaves out.
-  void spill(Writer& writer, bool settle = true) {
-    writer.pool->seal_all();
-    const auto claim = writer.pool->claim(model::SignalSet::all(), clock_.steady_now());
-    ASSERT_TRUE(claim && *claim);
-    ASSERT_TRUE(writer.journal->append((*claim)->chunk));
-    if (!settle) return;
-    model::Ack ack;
-    ack.chunk_id = (*claim)->chunk.id;
-    ack.verdict = model::Verdict::parked;
-    ack.tier = model::Tier::journal;
-    ASSERT_TRUE(writer.pool->settle(ack));
-  }
-  Json status() {
-    const Outcome outcome = run({"status", "--state", state_, "--json", "--sample", "0"});
-    EXPECT_NE(outcome.out, "") << outcome.err;
-    return Json::parse(outcome.out);
-  }
-
-  support::TemporaryDirectory directory_;
-  std::string state_ = directory_ / "state";
-  os::SystemClock clock_;
-};
+using StateCommandsTest = testing::StateTest;
+using testing::Writer;
 
 TEST_F(StateCommandsTest, StatusAddsUpPoolAndJournalOfALiveWriter) {
   Writer writer = make_writer();
@@ -211,106 +139,6 @@ TEST_F(StateCommandsTest, InspectSurvivesFilesCutAtEveryPlace) {
     const int code = run({"inspect", cut, "--records"}).code;
     EXPECT_TRUE(code == 0 || code == 1) << size;
   }
-}
-
-// A sink beside the command, on its own thread.
-class RunningSink {
- public:
-  RunningSink() {
-    sink::SinkOptions options;
-    options.track = {.ids = true, .sequences = true};
-    server_ = std::move(*sink::SinkServer::open(options, loop_));
-    thread_ = std::thread([this] {
-      while (!stopping_) loop_.step(std::chrono::milliseconds(5));
-    });
-  }
-  ~RunningSink() {
-    if (thread_.joinable()) stop();
-  }
-  Json stop() {
-    stopping_ = true;
-    thread_.join();
-    return server_->report();
-  }
-  [[nodiscard]] std::string grpc() const { return "http://127.0.0.1:" + std::to_string(server_->ports().grpc); }
-  [[nodiscard]] std::string http() const { return "http://127.0.0.1:" + std::to_string(server_->ports().http); }
-
- private:
-  os::SystemClock clock_;
-  sink::EventLoop loop_{clock_};
-  std::unique_ptr<sink::SinkServer> server_;
-  std::atomic<bool> stopping_{false};
-  std::thread thread_;
-};
-
-TEST_F(StateCommandsTest, RecoverDeliversWhatADeadWriterLeftAndOnlyThat) {
-  {
-    Writer dead = make_writer();
-    append(dead, 1, 100);
-    spill(dead);
-    append(dead, 101, 150);
-  }
-  Writer live = make_writer();
-  append(live, 1000, 1010);
-  RunningSink collector;
-  const Outcome plan = run({"recover", "--state", state_, "--dry-run", "--json"});
-  EXPECT_EQ(plan.code, 0) << plan.err;
-  EXPECT_NE(plan.out.find("\"items\": 150"), std::string::npos) << plan.out;
-  const Outcome outcome =
-      run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--json", "--deadline", "30s"});
-  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
-  EXPECT_EQ(Json::parse(outcome.out)["items_delivered"], 150);
-  const Json report = collector.stop();
-  EXPECT_EQ(report["signals"]["traces"]["unique"], 150);
-  EXPECT_EQ(report["signals"]["traces"]["duplicates"], 0);
-  const Json after = status();
-  EXPECT_EQ(after["holds"], true);
-  EXPECT_EQ(after["signals"]["traces"]["delivered"], 150);
-  EXPECT_EQ(after["signals"]["traces"]["in_memory"], 11);
-  EXPECT_EQ(after["finished"]["writers"], 1);
-}
-
-TEST_F(StateCommandsTest, RecoverWatchDeliversWhoDiesMeanwhileAndEndsBySigterm) {
-  auto doomed = std::make_unique<Writer>(make_writer());
-  append(*doomed, 1, 30);
-  RunningSink collector;
-  ::setenv("ARCA_RECOVERY_SCAN_INTERVAL", "50ms", 1);
-  std::thread host([&] {
-    doomed.reset();  // maybe before the first look, maybe after it
-    EXPECT_TRUE(support::wait_until([&] { return status()["finished"]["writers"] == 1; }));
-    ::kill(::getpid(), SIGTERM);
-  });
-  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.grpc(), "--watch"});
-  host.join();
-  ::unsetenv("ARCA_RECOVERY_SCAN_INTERVAL");
-  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
-  EXPECT_NE(outcome.err.find("watching"), std::string::npos) << outcome.err;
-  EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 30);
-}
-
-TEST_F(StateCommandsTest, RecoverOverHttp) {
-  {
-    Writer dead = make_writer();
-    append(dead, 1, 20);
-  }
-  RunningSink collector;
-  const Outcome outcome = run({"recover", "--state", state_, "--endpoint", collector.http(), "--protocol",
-                               "http/protobuf", "--deadline", "30s"});
-  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
-  EXPECT_EQ(collector.stop()["signals"]["traces"]["unique"], 20);
-}
-
-TEST_F(StateCommandsTest, RecoverWithoutACollectorKeepsAllAndSaysSo) {
-  {
-    Writer dead = make_writer();
-    append(dead, 1, 20);
-  }
-  const Outcome outcome =
-      run({"recover", "--state", state_, "--endpoint", "http://127.0.0.1:1", "--deadline", "500ms"});
-  EXPECT_EQ(outcome.code, 4) << outcome.out << outcome.err;
-  const Json after = status();
-  EXPECT_EQ(after["holds"], true);
-  EXPECT_EQ(after["signals"]["traces"]["in_memory"], 20);
 }
 
 }  // namespace

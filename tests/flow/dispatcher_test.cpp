@@ -1,5 +1,7 @@
 #include "flow/dispatcher.hpp"
 
+#include <set>
+
 #include "flow/flow_fixture.hpp"
 
 namespace arca::flow {
@@ -193,25 +195,31 @@ TEST_F(DispatcherTest, a_chunk_that_its_source_has_forgotten_does_not_hold_the_w
   EXPECT_EQ(sink.submitted().size(), 3U);
 }
 
-TEST_F(DispatcherTest, a_rejected_chunk_is_settled_only_once_it_lies_in_the_quarantine) {
-  sink.answer_at_once(Verdict::rejected, "400 bad request");
-  put(1, 1);
+TEST_F(DispatcherTest, a_chunk_of_which_items_were_refused_is_settled_only_once_it_lies_in_the_quarantine) {
+  put(1, 2);
   DispatcherOptions keeping = options();
-  int failures = 2;
-  std::vector<std::uint64_t> kept;
+  int failures = 3;
+  std::set<std::uint64_t> kept;
   keeping.keep_rejected = [&](const model::Chunk& chunk, const model::Ack& ack) -> Result<void> {
     if (failures-- > 0) return failure(ErrorCode::full, "quarantine is full");
-    EXPECT_EQ(ack.reason, "400 bad request");
-    kept.push_back(chunk.id.sequence);
+    EXPECT_EQ(ack.reason, "refused");
+    kept.insert(chunk.id.sequence);
     return {};
   };
   Dispatcher dispatcher(source, sink, clock, keeping);
   settle_down(dispatcher);
-  EXPECT_FALSE(source.settlement(1));
+  model::Ack partial = FakeSink::make(sink.pending_id(1), Verdict::delivered, "refused");
+  partial.refused_item_count = 3;
+  sink.ack(1, partial);
+  sink.ack(0, Verdict::rejected, "refused");
+  settle_down(dispatcher);
+  EXPECT_FALSE(source.settlement(1) || source.settlement(2));
   live(dispatcher, 1s);
-  EXPECT_EQ(kept, (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(kept, (std::set<std::uint64_t>{1, 2}));
   EXPECT_EQ(source.settlement(1)->verdict, Verdict::rejected);
-  EXPECT_EQ(source.settlement(1)->tier, model::Tier::journal);
+  EXPECT_EQ(source.settlement(2)->verdict, Verdict::delivered);
+  for (const std::uint64_t sequence : {1U, 2U}) EXPECT_EQ(source.settlement(sequence)->tier, model::Tier::journal);
+  EXPECT_EQ(sink.submitted().size(), 2U);
 }
 
 TEST_F(DispatcherTest, refused_items_of_a_partial_success_are_counted_and_not_sent_again) {

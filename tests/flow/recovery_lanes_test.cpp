@@ -121,7 +121,7 @@ TEST_F(RecoveryLanesTest, drain_once_waits_until_a_lane_says_that_it_is_drained_
       recovery.drain_once(real.steady_now() + 60s, [&](const RecoveryProgress& progress) { told.push_back(progress); });
   EXPECT_TRUE(done.complete);
   EXPECT_GT(turns, 20);
-  EXPECT_EQ(done.progress.items_done, 50U);
+  EXPECT_EQ(done.progress.items_done.sum(), 50U);
   EXPECT_EQ(done.progress.bytes_done, 500U);
   ASSERT_EQ(done.status.lanes.size(), 1U);
   EXPECT_EQ(done.status.lanes[0].backlog.chunk_count, 0U);

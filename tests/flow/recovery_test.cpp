@@ -267,12 +267,12 @@ TEST_F(RecoveryTest, drain_once_tells_its_progress_and_ends_when_nothing_is_left
   const RecoveryReport done =
       recovery.drain_once(real.steady_now() + 60s, [&](const RecoveryProgress& progress) { told.push_back(progress); });
   EXPECT_TRUE(done.complete);
-  EXPECT_EQ(done.progress.items_done, 100U);
+  EXPECT_EQ(done.progress.items_done.sum(), 100U);
   EXPECT_EQ(done.progress.items_left, 0U);
   EXPECT_EQ(done.progress.bytes_done, 1000U);
   EXPECT_EQ(done.progress.writers_done, 1U);
   ASSERT_FALSE(told.empty());
-  EXPECT_EQ(told.back().items_done, 100U);
+  EXPECT_EQ(told.back().items_done.sum(), 100U);
 }
 
 TEST_F(RecoveryTest, drain_once_keeps_its_deadline) {

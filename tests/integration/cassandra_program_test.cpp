@@ -91,6 +91,14 @@ TEST_F(CassandraProgram, RecoverDeliversWhatIsParkedAndASecondPassFindsNothing) 
   expect_says(arca({"recover", "--deadline", "100s"}), "complete: 0 items");
 }
 
+TEST_F(CassandraProgram, ADryRunShowsWhatIsParkedAndMakesNoTables) {
+  expect_says(arca({"recover", "--dry-run"}), "not ready: Cassandra: missing");
+  expect_says(arca({"schema", "check"}), "exit 6");
+  park_spans(100);
+  expect_says(arca({"recover", "--dry-run"}), "segments left");
+  expect_says(arca({"recover", "--deadline", "100s"}), "complete: 100 items");
+}
+
 TEST_F(CassandraProgram, ScanOfRowsSendsThemOnceUnderOneName) {
   park_spans(300);
   const std::string said = arca({"recover", "--scan-rows", "--deadline", "100s"});

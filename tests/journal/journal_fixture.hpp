@@ -92,6 +92,7 @@ class JournalFixture : public testing::Test {
     model::Ack ack;
     ack.chunk_id = id_of(sequence);
     ack.verdict = verdict;
+    if (verdict != model::Verdict::delivered) ack.tier = model::Tier::journal;
     return journal().settle(ack);
   }
   void settle(std::uint64_t sequence, model::Verdict verdict = model::Verdict::delivered) {

@@ -104,6 +104,29 @@ TEST_F(JournalTest, EachVerdictHasItsTotal) {
   EXPECT_EQ(traces().quarantined, 10U);
 }
 
+TEST_F(JournalTest, WhatTheCollectorRefusesIsQuarantinedOrLostAndTheRestIsDelivered) {
+  for (std::uint64_t i = 1; i <= 4; ++i) append(i);
+  const auto settle_refused = [this](std::uint64_t sequence, model::Verdict verdict, model::Tier tier) {
+    model::Ack ack;
+    ack.chunk_id = id_of(sequence);
+    ack.verdict = verdict;
+    ack.tier = tier;
+    ack.refused_item_count = verdict == model::Verdict::delivered ? 4 : 0;
+    EXPECT_TRUE(journal().settle(ack));
+  };
+  settle_refused(1, model::Verdict::rejected, model::Tier::journal);
+  settle_refused(2, model::Verdict::rejected, model::Tier::none);
+  settle_refused(3, model::Verdict::delivered, model::Tier::journal);
+  settle_refused(4, model::Verdict::delivered, model::Tier::none);
+  for (int i = 0; i < 3; ++i) {  // as counted, as read from the records, and as read from an index
+    EXPECT_EQ(traces().delivered, 12U);
+    EXPECT_EQ(traces().quarantined, 14U);
+    EXPECT_EQ(traces().lost, 14U);
+    expect_law();
+    i == 0 ? crash() : reopen();
+  }
+}
+
 TEST_F(JournalTest, SegmentsGoWhenAllInThemIsSettledAndTheTotalsStay) {
   for (std::uint64_t i = 1; i <= 200; ++i) append(i);
   EXPECT_GT(segments().size(), 10U);

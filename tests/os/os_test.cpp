@@ -237,6 +237,16 @@ TEST_F(OsTest, WhatIsPassedOnIsLimitedByWhatItSays) {
                                  "network", "clock", "clock", "clock", "clock", "clock"));
 }
 
+TEST_F(OsTest, ALineOfTheLogIsOneLineWithoutControlCharacters) {
+  std::vector<std::string> lines;
+  set_log_callback([&](LogLevel, std::string_view line) { lines.emplace_back(line); });
+  log(LogLevel::warn, "row {}",
+      "\x1b[2J\nforged \xc2\x9b"
+      "31m \xc3\xa9");
+  set_log_callback({});
+  EXPECT_THAT(lines, ElementsAre("row ?[2J?forged ??31m \xc3\xa9"));
+}
+
 TEST_F(OsTest, AThrowingLogCallbackHurtsNobody) {
   set_log_callback([](LogLevel, std::string_view) { throw std::runtime_error("no"); });
   log(LogLevel::error, "unheard");

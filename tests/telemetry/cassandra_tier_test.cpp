@@ -165,6 +165,23 @@ TEST_F(CassandraTierTest, ItsOwnItemsAreToldApartFromThoseOfDeadWriters) {
   EXPECT_GT(tier->status().parked_bytes, 0U);
 }
 
+TEST_F(CassandraTierTest, IsDrainedOnlyOnceALookBeganAfterTheLastChunkWasParkedHere) {
+  collector_is_well = false;
+  CassandraTierOptions rare = options();
+  rare.scan_interval = 1h;  // no look but those that are asked for
+  start(rare);
+  ASSERT_TRUE(await_ready());
+  const auto drained = [&] {
+    tier->tend_parked(clock.steady_now());
+    return tier->is_drained();
+  };
+  ASSERT_TRUE(support::wait_until(drained));
+  ASSERT_EQ(park(tier->foreign(), 1)->verdict, model::Verdict::parked);
+  EXPECT_FALSE(tier->is_drained());
+  EXPECT_TRUE(support::wait_until([&] { return !drained() && tier->status().segments_known == 1; }));
+  EXPECT_FALSE(drained());
+}
+
 TEST_F(CassandraTierTest, EndsInTimeWhileTheClusterDoesNotAnswer) {
   prepare_link = [](FakeLink& made) { made.prepare_waits = true; };
   start();

@@ -130,6 +130,20 @@ TEST_F(TelemetryTest, ShutdownKeepsToItsDeadlineAndTheNextStartDelivers) {
   EXPECT_TRUE(collector.wait_until([&] { return collector.spans().size() == 50; }));
 }
 
+TEST_F(TelemetryTest, AfterAShutdownThatKeptSomethingWhoeverAsksIsToldTheSame) {
+  auto telemetry = start(config(nobody()));
+  record_spans(50);
+  ASSERT_EQ(telemetry->shutdown(seconds(1)).outcome, FlushOutcome::kept);
+  for (const FlushReport& later : {telemetry->force_flush(seconds(1)), telemetry->shutdown(seconds(1))}) {
+    EXPECT_EQ(later.outcome, FlushOutcome::kept);
+    EXPECT_EQ(later.kept_item_count, 50U);
+  }
+  const SignalStatus traces = telemetry->status().traces;
+  EXPECT_EQ(traces.in_journal, 50U);  // where the end has brought them
+  EXPECT_EQ(traces.in_memory, 0U);
+  EXPECT_TRUE(traces.holds());
+}
+
 TEST_F(TelemetryTest, AfterShutdownTheGlobalProvidersDoNothingAndOldOnesAreHarmless) {
   FakeCollector collector;
   auto telemetry = start(config(collector.url()));
