@@ -11,79 +11,24 @@
 #include <thread>
 
 #include "cli/command_line.hpp"
-#include "cli/otlp_request.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sink/sink_server.hpp"
-#include "journal/journal.hpp"
-#include "journal/pool.hpp"
-#include "journal/writer_directory.hpp"
-#include "support/temporary_directory.hpp"
+#include "cli/state_fixture.hpp"
 #include "support/wait.hpp"
 
 namespace arca::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using model::Signal;
+using testing::Writer;
 
-// One process's files. Destroying it leaves them as a crash would: nothing is finished.
-struct Writer {
-  std::unique_ptr<journal::WriterDirectory> directory;
-  std::unique_ptr<journal::Pool> pool;
-  std::unique_ptr<journal::Journal> journal;
-  model::ContextId context = 0;
-};
-
-class StateCommandsTest : public ::testing::Test {
+class StateCommandsTest : public testing::StateTest {
  protected:
-  Writer make_writer() {
-    Writer writer;
-    writer.directory = std::move(*journal::WriterDirectory::create(state_));
-    journal::PoolOptions pool;
-    pool.writer = writer.directory->id();
-    pool.path = journal::choose_pool_place(*writer.directory, 2U << 20U, writer.directory->path())->path;
-    pool.size_max = pool.size_initial = 2U << 20U;
-    writer.pool = std::move(*journal::Pool::create(pool, clock_));
-    journal::JournalOptions journal;
-    journal.directory = writer.directory->journal_path();
-    journal.writer = writer.directory->id();
-    journal.size_max = 16U << 20U;
-    journal.segment_size = 4U << 20U;
-    writer.journal = std::move(*journal::Journal::open(os::posix_file_system(), clock_, journal));
-    const std::string resource = testing::field(1, testing::field(1, testing::text_attribute("service.name", "shop")));
-    const std::string scope = testing::field(1, testing::field(1, "tests"));
-    writer.context = *writer.pool->intern({base::as_bytes(resource), base::as_bytes(scope)});
-    return writer;
-  }
-  static void append(Writer& writer, std::uint64_t first, std::uint64_t last) {
-    for (std::uint64_t i = first; i <= last; ++i) {
-      const std::string record = testing::field(2, testing::span_record(i, "a", i));
-      ASSERT_EQ(writer.pool->append(Signal::traces, writer.context, base::as_bytes(record), 1),
-                journal::AppendStatus::accepted);
-    }
-  }
-  // Moves the oldest chunk of the pool into the journal; `settle` is what a crash in between leaves out.
-  void spill(Writer& writer, bool settle = true) {
-    writer.pool->seal_all();
-    const auto claim = writer.pool->claim(model::SignalSet::all(), clock_.steady_now());
-    ASSERT_TRUE(claim && *claim);
-    ASSERT_TRUE(writer.journal->append((*claim)->chunk));
-    if (!settle) return;
-    model::Ack ack;
-    ack.chunk_id = (*claim)->chunk.id;
-    ack.verdict = model::Verdict::parked;
-    ack.tier = model::Tier::journal;
-    ASSERT_TRUE(writer.pool->settle(ack));
-  }
   Json status() {
     const Outcome outcome = run({"status", "--state", state_, "--json", "--sample", "0"});
     EXPECT_NE(outcome.out, "") << outcome.err;
     return Json::parse(outcome.out);
   }
-
-  support::TemporaryDirectory directory_;
-  std::string state_ = directory_ / "state";
-  os::SystemClock clock_;
 };
 
 TEST_F(StateCommandsTest, StatusAddsUpPoolAndJournalOfALiveWriter) {
@@ -114,6 +59,24 @@ TEST_F(StateCommandsTest, ChunkInPoolAndJournalCountsOnce) {
   EXPECT_EQ(report["signals"]["traces"]["in_journal"], 50);
   EXPECT_EQ(report["signals"]["traces"]["in_memory"], 0);
   EXPECT_EQ(report["writers"][0]["live"], false);
+}
+
+// A live process is between the append and the note in its pool, while another of its threads has the chunk delivered.
+TEST_F(StateCommandsTest, AChunkThatTheJournalHasSettledBeforeThePoolHasNotedItCountsOnce) {
+  Writer writer = make_writer();
+  append(writer, 1, 50);
+  spill(writer, false);
+  const auto claim = writer.journal->claim(model::SignalSet::all(), clock_.steady_now());
+  ASSERT_TRUE(claim && *claim);
+  model::Ack ack;
+  ack.chunk_id = (*claim)->chunk.id;
+  ack.verdict = model::Verdict::delivered;
+  ASSERT_TRUE(writer.journal->settle(ack));
+  const Json report = status();
+  EXPECT_EQ(report["holds"], true) << report.dump(2);
+  EXPECT_EQ(report["signals"]["traces"]["accepted"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["in_memory"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["delivered"], 0);
 }
 
 TEST_F(StateCommandsTest, StatusFailsWhenSomethingIsLost) {
