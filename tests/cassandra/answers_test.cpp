@@ -15,9 +15,7 @@ using namespace std::chrono_literals;
 TEST(Answers, time_is_up_only_when_no_answer_comes) {
   fakes::FakeClock clock;
   std::vector<std::size_t> answered;
-  const auto ask = [](std::size_t number, std::function<void(int)> done) {
-    done(static_cast<int>(number));
-  };
+  const auto ask = [](std::size_t number, std::function<void(int)> done) { done(static_cast<int>(number)); };
   const auto take = [&](std::size_t number, int&) -> Result<Next> {
     answered.push_back(number);
     clock.advance(7s);

@@ -45,14 +45,16 @@ class LiveWriterTest : public testing::StateTest {
   static std::string lines_with(const std::string& text, const std::string& word) {
     std::string found;
     std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) found += line.find(word) != std::string::npos ? line + "\n" : "";
+    for (std::string line; std::getline(stream, line);)
+      found += line.find(word) != std::string::npos ? line + "\n" : "";
     return found;
   }
 
   void work() {
     for (std::uint64_t i = 1; !stopping_; ++round_count_) {
       for (int n = 0; n < 200; ++n, ++i) {
-        std::string record = testing::span_record(i, "a", i) + testing::field(9, testing::text_attribute("pad", padding_));
+        std::string record =
+            testing::span_record(i, "a", i) + testing::field(9, testing::text_attribute("pad", padding_));
         record = testing::field(2, record);
         if (writer_.pool->append(model::Signal::traces, writer_.context, base::as_bytes(record), 1) !=
             journal::AppendStatus::accepted) {
@@ -101,9 +103,8 @@ TEST_F(LiveWriterTest, InspectCallsNothingDamage) {
 }
 
 TEST_F(LiveWriterTest, StatusCallsNothingDamageAndTheLawHolds) {
-  beside({"status", "--state", state_, "--sample", "0"}, [](const Outcome& outcome) {
-    return outcome.code == 0 && outcome.out.find("damage") == std::string::npos;
-  });
+  beside({"status", "--state", state_, "--sample", "0"},
+         [](const Outcome& outcome) { return outcome.code == 0 && outcome.out.find("damage") == std::string::npos; });
 }
 
 TEST_F(LiveWriterTest, QueryCallsNothingDamage) {

@@ -236,6 +236,18 @@ TEST_F(QueryCassandraTest, WhatHasOutlivedItsRowsIsFound) {
   EXPECT_NE(without.err.find("--since looks for it too"), std::string::npos) << without.out << without.err;
 }
 
+TEST_F(QueryCassandraTest, NamesAreThoseOfTheTimeThatIsAskedFor) {
+  park(3h, Rows::written);
+  settle([&](auto done) { store().put_names("shop", {"work"}, std::move(done)); });
+  settle([&](auto done) { store().put_names("bank", {"pay"}, std::move(done)); });  // whenever that was
+  EXPECT_EQ(count({"services"}), 2U);
+  EXPECT_EQ(count({"services", "--since", "4h"}), 1U);
+  EXPECT_EQ(count({"services", "--since", "1h"}), 0U);
+  EXPECT_EQ(count({"operations"}), 2U);
+  EXPECT_EQ(count({"operations", "--since", "4h"}), 1U);
+  EXPECT_EQ(count({"operations", "--since", "1h"}), 0U);
+}
+
 TEST_F(QueryCassandraTest, RejectedChunksAreFoundInTheQuarantine) {
   os::SystemClock clock;
   model::Chunk chunk;

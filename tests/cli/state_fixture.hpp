@@ -1,5 +1,5 @@
-// A state directory with real pools and journals in it, by hand: what a process has there, and how it gets there. Used by
-// the tests of `arca status`, `inspect` and `recover`.
+// A state directory with real pools and journals in it, by hand: what a process has there, and how it gets there. Used
+// by the tests of `arca status`, `inspect` and `recover`.
 #pragma once
 
 #include <gtest/gtest.h>
