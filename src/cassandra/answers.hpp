@@ -43,7 +43,8 @@ class Answers {
   std::deque<std::pair<std::size_t, T>> arrived_;  // protected by mutex_
 };
 
-// Asks the questions 0 to count - 1, at most `in_flight_max` at a time. `ask(number, done)` sends one; `take(number,
+// Asks the questions 0 to count - 1, at most `in_flight_max` at a time. ErrorCode::timeout when for so long no answer
+// has come: many questions take as long as they take. `ask(number, done)` sends one; `take(number,
 // answer)` is called on this thread, and says what next: go on, ask this number again (its next page, or it was not
 // sent), or stop.
 enum class Next : std::uint8_t { go_on, again, again_later, stop };
@@ -53,7 +54,7 @@ Result<void> ask_all(std::size_t count, std::uint32_t in_flight_max, os::Clock& 
                      const std::function<void(std::size_t, std::function<void(T)>)>& ask,
                      const std::function<Result<Next>(std::size_t, T&)>& take) {
   constexpr base::Duration pause = std::chrono::milliseconds(2);
-  const base::SteadyTime deadline = clock.steady_now() + timeout;
+  base::SteadyTime deadline = clock.steady_now() + timeout;
   const auto answers = std::make_shared<Answers<T>>();
   const auto send = [&](std::size_t number) {
     ask(number, [answers, number](T answer) { answers->put(number, std::move(answer)); });
@@ -81,7 +82,11 @@ Result<void> ask_all(std::size_t count, std::uint32_t in_flight_max, os::Clock& 
     const auto verdict = take(answer->first, answer->second);
     if (!verdict) return failure(verdict.error());
     if (*verdict == Next::stop) return {};
-    if (*verdict == Next::again_later) later.push_back(answer->first);
+    if (*verdict == Next::again_later) {
+      later.push_back(answer->first);
+    } else {
+      deadline = clock.steady_now() + timeout;
+    }
     if (*verdict == Next::again) {
       ++under_way;
       send(answer->first);

@@ -12,7 +12,8 @@ namespace arca::cassandra {
 
 namespace {
 
-constexpr std::uint32_t rows_page_size = 1000;
+constexpr std::uint32_t rows_page_size = 100;  // of spans, which may be large
+constexpr std::uint32_t index_page_size = 1000;
 constexpr std::uint32_t names_page_size = 5000;
 
 constexpr std::string_view rows_text = "SELECT trace_data FROM {0}.traces_overflow WHERE trace_id = ?";
@@ -27,6 +28,14 @@ constexpr std::string_view heads_text =
     "AND position >= ?";
 constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE day = ?";
 constexpr std::string_view quarantine_days_text = "SELECT DISTINCT day FROM {0}.quarantine";
+
+// The rows of a page lie in memory together: so many as make a mebibyte, if they are like those before.
+std::uint32_t next_page_size(std::size_t row_count, std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t page_bytes = 1U << 20U;
+  constexpr std::uint64_t rows_max = 5000;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(page_bytes * row_count / std::max<std::uint64_t>(bytes, 1), 1, rows_max));
+}
 
 std::int64_t nanos(base::WallTime time) noexcept { return time.time_since_epoch().count(); }
 base::WallTime time_of(std::int64_t nanos) noexcept { return base::WallTime(base::Duration(nanos)); }
@@ -60,7 +69,11 @@ Result<void> ParkedReader::State::prepare() {
 
 Result<void> ParkedReader::State::select(Statement statement, std::size_t count, const MakeValues& values,
                                          std::uint32_t page_size, const TakeRowOf& take) {
-  std::unordered_map<std::size_t, std::vector<std::byte>> pages;
+  struct Page {
+    std::vector<std::byte> state;
+    std::uint32_t size = 0;
+  };
+  std::unordered_map<std::size_t, Page> pages;  // those that come next
   return ask_all<Answer>(
       count, options.in_flight_max, clock, options.timeout,
       [&](std::size_t number, std::function<void(Answer)> done) {
@@ -68,19 +81,25 @@ Result<void> ParkedReader::State::select(Statement statement, std::size_t count,
         request.statement = statement;
         request.values = values(number);
         request.page_size = page_size;
-        if (const auto page = pages.find(number); page != pages.end()) request.paging_state = page->second;
+        if (const auto page = pages.find(number); page != pages.end()) {
+          request.paging_state = page->second.state;
+          request.page_size = page->second.size;
+        }
         // std::function wants copies; an Answer moves.
         cql.execute(std::move(request), [done = std::move(done)](Answer answer) { done(std::move(answer)); });
       },
       [&](std::size_t number, Answer& answer) -> Result<Next> {
         if (answer.outcome == Outcome::not_sent) return Next::again_later;
         if (!answer.ok()) return failure(answer.error());
+        std::uint64_t bytes = 0;
         for (std::size_t i = 0; i < answer.row_count(); ++i) {
-          if (!take(number, answer.row(i))) return Next::stop;
+          const Row row = answer.row(i);
+          for (std::size_t column = 0; column < row.count(); ++column) bytes += row.bytes(column).size();
+          if (!take(number, row)) return Next::stop;
         }
         const base::Bytes next = answer.rows ? answer.rows->paging_state() : base::Bytes();
         if (next.empty()) return Next::go_on;
-        pages[number].assign(next.begin(), next.end());
+        pages[number] = {{next.begin(), next.end()}, next_page_size(answer.row_count(), bytes)};
         return Next::again;
       });
 }
@@ -106,27 +125,19 @@ Result<void> ParkedReader::read_traces(const std::vector<std::string>& trace_ids
       rows_page_size, [&](std::size_t, const Row& row) { return take(row.bytes(0)); });
 }
 
-Result<std::vector<std::string>> ParkedReader::services() {
-  std::vector<std::string> all;
-  const auto done = state_->select(
+Result<void> ParkedReader::services(const TakeName& take) {
+  return state_->select(
       state_->names, 1,
       [](std::size_t) {
         Values values;
         values.text(kind_service);
         return values;
       },
-      names_page_size,
-      [&](std::size_t, const Row& row) {
-        all.emplace_back(row.text(0));
-        return true;
-      });
-  if (!done) return failure(done.error());
-  return all;
+      names_page_size, [&](std::size_t, const Row& row) { return take(row.text(0), ""); });
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> ParkedReader::operations(const std::string& service) {
-  std::vector<std::pair<std::string, std::string>> all;
-  const auto done = state_->select(
+Result<void> ParkedReader::operations(const std::string& service, const TakeName& take) {
+  return state_->select(
       service.empty() ? state_->names : state_->names_of_service, 1,
       [&](std::size_t) {
         Values values;
@@ -134,13 +145,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ParkedReader::operation
         if (!service.empty()) values.text(service);
         return values;
       },
-      names_page_size,
-      [&](std::size_t, const Row& row) {
-        all.emplace_back(row.text(0), row.text(1));
-        return true;
-      });
-  if (!done) return failure(done.error());
-  return all;
+      names_page_size, [&](std::size_t, const Row& row) { return take(row.text(0), row.text(1)); });
 }
 
 // The buckets in which a trace of this time may have begun, the newest first.
@@ -179,7 +184,7 @@ Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
           values.bigint(first).bigint(end).integer(static_cast<std::int32_t>(lines_max));
           return values;
         },
-        rows_page_size,
+        index_page_size,
         [&](std::size_t number, const Row& row) {
           const std::int64_t start = row.bigint(0).value_or(0);
           if (++line_counts[number] == lines_max) certain_from = std::max(certain_from, start);

@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "cassandra/cql.hpp"
@@ -55,7 +55,7 @@ struct ChunkSpot {
   std::int32_t position = 0;
 };
 
-// Not thread-safe. Failures: ErrorCode::timeout after the time-out of the whole call, else those of Answer::error().
+// Not thread-safe. Failures: ErrorCode::timeout when no answer has come for so long, else those of Answer::error().
 class ParkedReader {
  public:
   struct Options {
@@ -72,14 +72,16 @@ class ParkedReader {
   using TakeRow = std::function<bool(base::Bytes trace_data)>;
   Result<void> read_traces(const std::vector<std::string>& trace_ids, const TakeRow& take);
 
-  // The names that the rows have; of one service, or of all.
-  Result<std::vector<std::string>> services();
-  Result<std::vector<std::pair<std::string, std::string>>> operations(const std::string& service);
+  // The names that the rows have: services, and operations of one of them or of all. Stops when `take` says false.
+  using TakeName = std::function<bool(std::string_view service, std::string_view operation)>;
+  Result<void> services(const TakeName& take);
+  Result<void> operations(const std::string& service, const TakeName& take);
   Result<IndexAnswer> find_traces(const IndexQuery& query);
 
-  // Segments that may hold items of this time, the newest first. Those that their writer has not sealed say little of
+  // Segments that may hold items of this time, in no order. Those that their writer has not sealed say little of
   // themselves, and are always given.
-  Result<std::vector<SegmentEntry>> segments(const TimeRange& range);
+  using TakeSegment = std::function<void(const SegmentEntry&)>;
+  Result<void> segments(const TimeRange& range, const TakeSegment& take);
   // What lies in these segments from these positions on, in no order.
   Result<std::vector<ChunkHead>> chunk_heads(const std::vector<ChunkSpot>& from);
   // Chunks as they are stored, in no order; one that is not there is left out. Stops when `take` says false.

@@ -24,7 +24,7 @@ bool may_hold(const SegmentEntry& entry, const TimeRange& range) noexcept {
 
 // A segment holds what was recorded before it was full, but nothing says how long before: what lay in a journal is
 // parked late. So only its end leaves buckets out.
-Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range) {
+Result<void> ParkedReader::segments(const TimeRange& range, const TakeSegment& take) {
   std::vector<std::pair<base::WallTime, std::int16_t>> partitions;
   const auto listed = state_->read<std::vector<base::WallTime>>(
       static_cast<std::size_t>(shard_count),
@@ -38,10 +38,9 @@ Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range)
         }
         return Next::go_on;
       });
-  if (!listed) return failure(listed.error());
-  std::vector<SegmentEntry> all;
+  if (!listed) return listed;
   std::unordered_map<std::size_t, std::vector<std::byte>> pages;
-  const auto done = state_->read<Page<SegmentEntry>>(
+  return state_->read<Page<SegmentEntry>>(
       partitions.size(),
       [&](std::size_t number, StoreRead<Page<SegmentEntry>> then) {
         const auto page = pages.find(number);
@@ -49,18 +48,13 @@ Result<std::vector<SegmentEntry>> ParkedReader::segments(const TimeRange& range)
                                     page == pages.end() ? std::vector<std::byte>() : page->second, std::move(then));
       },
       [&](std::size_t number, Page<SegmentEntry>& page) -> Result<Next> {
-        for (SegmentEntry& entry : page.items) {
-          if (may_hold(entry, range)) all.push_back(std::move(entry));
+        for (const SegmentEntry& entry : page.items) {
+          if (may_hold(entry, range)) take(entry);
         }
         if (page.next.empty()) return Next::go_on;
         pages[number] = std::move(page.next);
         return Next::again;
       });
-  if (!done) return failure(done.error());
-  std::sort(all.begin(), all.end(), [](const SegmentEntry& a, const SegmentEntry& b) {
-    return a.head.opened_at != b.head.opened_at ? a.head.opened_at > b.head.opened_at : a.head.name < b.head.name;
-  });
-  return all;
 }
 
 Result<std::vector<ChunkHead>> ParkedReader::chunk_heads(const std::vector<ChunkSpot>& from) {

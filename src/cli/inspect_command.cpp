@@ -19,7 +19,8 @@ class InspectCommand final : public Command {
         "directory, a writer's directory, a journal or quarantine directory, a pool file, a segment, or a ledger; "
         "without "
         "one it is the state directory of the configuration. Files of live writers may be inspected too: they change "
-        "while they are read, and the pool says when that happened.\n\n"
+        "while they are read. What its writer has removed meanwhile is \"gone\", memory that it has used again is "
+        "\"changed\"; neither is damage, nor is what it is just writing.\n\n"
         "With --records each span, log record and metric is decoded. With --json every finding is one JSON object on a "
         "line of its own, with its kind; records come as OTLP JSON. Damage is a finding of the kind \"damage\".",
         {{"Everything in the state directory", "arca inspect /var/lib/arca"},

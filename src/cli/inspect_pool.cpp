@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/inspect_walk.hpp"
+#include "cli/look_again.hpp"
 #include "cli/units.hpp"
 #include "journal/pool_view.hpp"
 #include "model/chunk.hpp"
@@ -67,7 +68,7 @@ class PoolWalk {
   PoolWalk(const PoolView& view, const PoolInfo& info, int depth, InspectOutput& output)
       : view_(view), info_(info), depth_(depth), output_(output), contexts_(view.contexts()) {}
 
-  void run(const std::string& path) {
+  Result<void> run(const std::string& path) {
     output_.show(depth_, "pool",
                  {{"path", path},
                   {"writer", model::to_string(model::WriterId{info_.writer})},
@@ -87,8 +88,11 @@ class PoolWalk {
     }
     if (!info_.status_json.empty()) output_.show(depth_ + 1, "status", {{"text", info_.status_json}});
     for (std::size_t i = 0; i < contexts_.size(); ++i) show_context(i);
-    for (const ChunkInfo& chunk : info_.chunks) show_chunk(chunk);
+    for (const ChunkInfo& chunk : info_.chunks) {
+      if (const auto done = show_chunk(chunk); !done) return done;
+    }
     for (const std::string& damage : info_.damage) output_.damage(depth_ + 1, "pool", damage);
+    return {};
   }
 
  private:
@@ -99,7 +103,7 @@ class PoolWalk {
                   {"scope_bytes", contexts_[index].scope_fields.size()}});
   }
 
-  void show_chunk(const ChunkInfo& chunk) {
+  Result<void> show_chunk(const ChunkInfo& chunk) {
     output_.show(depth_ + 1, "chunk",
                  {{"index", chunk.index},
                   {"state", state_text(chunk.state)},
@@ -110,6 +114,12 @@ class PoolWalk {
                   {"sealed_bytes", chunk.sealed_bytes},
                   {"thread", chunk.owner_thread}});
     const std::vector<std::byte> bytes = view_.chunk_bytes(chunk);
+    const auto now = view_.read();
+    if (!now) return failure(now.error());
+    if (!now->has(chunk)) {  // what was read of it may be another's
+      output_.show(depth_ + 2, "changed", {{"index", chunk.index}});
+      return {};
+    }
     for (const RangeInfo& range : chunk.ranges) {
       output_.show(depth_ + 2, "range",
                    {{"id", model::to_string(model::ChunkId{{info_.writer}, range.sequence})},
@@ -127,6 +137,7 @@ class PoolWalk {
                     {"items", chunk.committed.items - chunk.sealed_items}});
       show_records(chunk, part(bytes, chunk.sealed_bytes, chunk.committed.bytes), chunk.sealed_context);
     }
+    return {};
   }
 
   static base::Bytes part(const std::vector<std::byte>& bytes, std::size_t begin, std::size_t end) {
@@ -164,10 +175,9 @@ class PoolWalk {
 Result<void> inspect_pool(const std::string& path, int depth, InspectOutput& output) {
   const auto view = PoolView::open(path);
   if (!view) return failure(view.error());
-  const auto info = view->read();
+  const auto info = read_calmly([&] { return view->read(); });
   if (!info) return failure(info.error());
-  PoolWalk(*view, *info, depth, output).run(path);
-  return {};
+  return PoolWalk(*view, *info, depth, output).run(path);
 }
 
 }  // namespace arca::cli

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/journal_view.hpp"
+#include "cli/look_again.hpp"
 #include "cli/units.hpp"
 #include "journal/pool_layout.hpp"
 #include "journal/segment_reader.hpp"
@@ -91,7 +92,13 @@ Result<void> show_record(SegmentReader& reader, const SegmentItem& item, int dep
   if (header.is_copy) facts["copy"] = true;
   output.show(depth, type_text(header.type), facts);
   if (header.type == RecordType::settle) return {};
-  const auto payload = reader.read_payload(item);
+  auto payload = reader.read_payload(item);
+  if (payload && !*payload && !reader.is_closed()) {  // its writer may be just there
+    look_again([&] {
+      payload = reader.read_payload(item);
+      return !payload || *payload;
+    });
+  }
   if (!payload) return failure(payload.error());
   if (!*payload) {
     output.damage(depth + 1, fmt::format("offset {}", item.offset), "the checksum of its payload does not match");
@@ -105,7 +112,13 @@ Result<void> show_record(SegmentReader& reader, const SegmentItem& item, int dep
 }
 
 Result<void> inspect_ledger(const std::string& state_directory, int depth, InspectOutput& output) {
-  const auto ledger = journal::read_ledger(state_directory);
+  auto ledger = journal::read_ledger(state_directory);
+  if (ledger && ledger->damaged_count != 0) {  // an entry may be just being written
+    look_again([&] {
+      ledger = journal::read_ledger(state_directory);
+      return !ledger || ledger->damaged_count == 0;
+    });
+  }
   if (!ledger) return failure(ledger.error());
   output.show(depth, "ledger", {{"path", state_directory + "/ledger"}, {"writers", ledger->entries.size()}});
   for (const journal::LedgerEntry& entry : ledger->entries) {
@@ -118,8 +131,11 @@ Result<void> inspect_ledger(const std::string& state_directory, int depth, Inspe
   return {};
 }
 
+// Of something that was just listed. What its writer has removed since, since it was settled or finished, is no damage.
 void note_failure(const Result<void>& done, const std::string& where, int depth, InspectOutput& output) {
-  if (!done) output.damage(depth, where, done.error().message());
+  if (done) return;
+  if (done.error().code() == ErrorCode::not_found) return output.show(depth, "gone", {{"path", where}});
+  output.damage(depth, where, done.error().message());
 }
 
 void inspect_writer(os::FileSystem& file_system, const std::string& directory, bool live, int depth,

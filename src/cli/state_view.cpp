@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/journal_view.hpp"
+#include "cli/look_again.hpp"
 #include "journal/pool_view.hpp"
 #include "journal/writer_directory.hpp"
 
@@ -38,15 +39,28 @@ void take_oldest(std::optional<base::WallTime>& oldest, base::WallTime time) {
   oldest = std::min(oldest.value_or(time), time);
 }
 
-// Ranges that the journal holds too: the writer died, or is just now, between append and settle. They count once.
+// Items that the journal holds too, or has settled already: the writer died, or is just now, between append and note.
+// They count once: ranges that lie there unsettled in the journal, the rest where it was when the pool was looked at.
 void subtract_doubles(const journal::PoolInfo& pool, const JournalView& kept, WriterView& view) {
+  std::array<std::uint64_t, model::signal_count> noted{};  // of what the journal was ever given
+  for (std::size_t i = 0; i < noted.size(); ++i) noted[i] = pool.totals[i].journaled;
   for (const journal::ChunkInfo& chunk : pool.chunks) {
     for (const journal::RangeInfo& range : chunk.ranges) {
       if (range.state != journal::layout::RangeState::sealed) continue;
       if (!kept.unsettled.contains({view.id, range.sequence})) continue;
       std::uint64_t& in_memory = view.law[model::index_of(chunk.signal)].in_memory;
       in_memory -= std::min<std::uint64_t>(in_memory, range.item_count);
+      noted[model::index_of(chunk.signal)] += range.item_count;
       view.pool_bytes -= std::min<std::uint64_t>(view.pool_bytes, range.end - range.begin);
+    }
+  }
+  for (std::size_t i = 0; i < noted.size(); ++i) {
+    SignalStatus& law = view.law[i];
+    std::uint64_t left = kept.totals[i].journaled - std::min(kept.totals[i].journaled, noted[i]);
+    for (std::uint64_t* const count : {&law.in_journal, &law.delivered, &law.quarantined, &law.parked, &law.lost}) {
+      const std::uint64_t part = std::min(left, *count);
+      *count -= part;
+      left -= part;
     }
   }
 }
@@ -121,11 +135,11 @@ std::optional<WriterView> view_writer(os::FileSystem& file_system, const journal
   std::optional<journal::PoolInfo> pool;
   const auto opened = journal::PoolView::open(entry.path + "/pool");
   if (opened) {
-    auto read = opened->read();
-    if (read) {
-      pool = std::move(*read);
+    auto seen = read_calmly([&] { return opened->read(); });
+    if (seen) {
+      pool = std::move(*seen);
     } else {
-      view.notes.push_back("pool: " + read.error().message());
+      view.notes.push_back("pool: " + seen.error().message());
     }
   } else if (opened.error().code() != ErrorCode::not_found) {
     view.notes.push_back("pool: " + opened.error().message());
@@ -135,7 +149,7 @@ std::optional<WriterView> view_writer(os::FileSystem& file_system, const journal
     view.notes.emplace_back(entry.live ? "its pool is not there (yet)" : "its pool is gone, as after a reboot");
   }
   if (pool) add_pool(*pool, view);
-  const auto kept = view_journal(file_system, entry.path + "/journal");
+  const auto kept = read_calmly([&] { return view_journal(file_system, entry.path + "/journal"); });
   if (!kept) {
     view.notes.push_back("journal: " + kept.error().message());
     return view;
@@ -152,7 +166,7 @@ QuarantineView view_quarantine(os::FileSystem& file_system, const std::string& d
   const auto names = file_system.list(directory);
   if (!names) return view;
   for (const std::string& name : *names) {
-    const auto kept = view_journal(file_system, directory + "/" + name);
+    const auto kept = read_calmly([&] { return view_journal(file_system, directory + "/" + name); });
     if (!kept) {
       notes.push_back("quarantine/" + name + ": " + kept.error().message());
       continue;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -57,7 +58,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 
 std::string format_duration(base::Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
-  if (seconds < 0) return "-" + format_duration(-duration);
+  if (seconds < 0)
+    return "-" + format_duration(-std::max(duration, -base::Duration::max()));  // the least has no opposite
   if (seconds < 1) return fmt::format("{:.0f}ms", seconds * 1000);
   if (seconds < 60) return fmt::format("{:.1f}s", seconds);
   const auto whole = static_cast<std::uint64_t>(seconds);

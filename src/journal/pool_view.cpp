@@ -22,6 +22,8 @@ using layout::ChunkState;
 using layout::Committed;
 using layout::RangeState;
 
+constexpr int looks_max = 20;  // at what a live writer changes meanwhile
+
 // Reads [offset, offset + size) or as much as there is.
 std::vector<std::byte> read_part(int descriptor, std::uint64_t offset, std::uint64_t size) {
   std::vector<std::byte> bytes(size);
@@ -40,7 +42,6 @@ std::vector<std::byte> read_part(int descriptor, std::uint64_t offset, std::uint
 struct Image {
   std::vector<std::max_align_t> memory;
   layout::Header* header = nullptr;
-  layout::StatusPage* status = nullptr;
   layout::ChunkEntry* table = nullptr;
 };
 
@@ -53,7 +54,6 @@ bool read_image(int descriptor, const layout::Geometry& geometry, Image& image) 
   if (bytes.size() != size) return false;
   std::memcpy(base, bytes.data(), size);
   image.header = reinterpret_cast<layout::Header*>(base);
-  image.status = reinterpret_cast<layout::StatusPage*>(base + layout::page_size);
   image.table = reinterpret_cast<layout::ChunkEntry*>(base + geometry.table_offset());
   return true;
 }
@@ -62,6 +62,24 @@ std::uint64_t read_epoch(int descriptor) {
   std::uint64_t epoch = 0;
   const auto offset = static_cast<off_t>(offsetof(layout::Header, epoch));
   return pread(descriptor, &epoch, sizeof epoch, offset) == sizeof epoch ? epoch : 1;
+}
+
+// What the process said of itself; nothing if it says something else all the time. A version that is even, and the same
+// behind the text as before it, makes the text whole.
+std::string read_status(int descriptor) {
+  alignas(layout::StatusPage) std::array<std::byte, sizeof(layout::StatusPage)> bytes{};
+  const auto read = [&](std::size_t size) {
+    const ssize_t count = pread(descriptor, bytes.data(), size, static_cast<off_t>(layout::page_size));
+    return count == static_cast<ssize_t>(size);
+  };
+  const auto* const page = reinterpret_cast<const layout::StatusPage*>(bytes.data());
+  for (int attempt = 0; attempt < looks_max && read(sizeof(layout::StatusPage)); ++attempt) {
+    const auto version = page->version.load(std::memory_order_relaxed);
+    if (version % 2 != 0 || page->size > page->text.size()) continue;
+    std::string text(page->text.data(), page->size);
+    if (read(sizeof page->version) && page->version.load(std::memory_order_relaxed) == version) return text;
+  }
+  return {};
 }
 
 void add_ranges(const layout::ChunkEntry& entry, std::uint32_t index, const PoolTotals& totals, ChunkInfo& chunk,
@@ -132,10 +150,6 @@ PoolInfo describe(const layout::Geometry& geometry, Image& image) {
     info.totals[i].journaled += direct;
     info.totals[i].refused += header.refused[i].load(std::memory_order_relaxed);
   }
-  const layout::StatusPage& page = *image.status;
-  if (page.version.load(std::memory_order_relaxed) % 2 == 0 && page.size <= page.text.size()) {
-    info.status_json.assign(page.text.data(), page.size);
-  }
   for (std::uint32_t chunk = 0; chunk < geometry.chunk_count(); ++chunk) {
     add_chunk(geometry, image.table[chunk], chunk, totals, info);
   }
@@ -143,6 +157,12 @@ PoolInfo describe(const layout::Geometry& geometry, Image& image) {
 }
 
 }  // namespace
+
+bool PoolInfo::has(const ChunkInfo& chunk) const noexcept {
+  return std::any_of(chunks.begin(), chunks.end(), [&](const ChunkInfo& each) {
+    return each.index == chunk.index && each.open_order == chunk.open_order;
+  });
+}
 
 PoolView::PoolView(int descriptor, std::string path, layout::Geometry geometry) noexcept
     : descriptor_(descriptor), path_(std::move(path)), geometry_(geometry) {}
@@ -174,7 +194,7 @@ Result<PoolView> PoolView::open(const std::string& path) {
 Result<PoolInfo> PoolView::read() const {
   Image image;
   bool consistent = false;
-  for (int attempt = 0; attempt < 20 && !consistent; ++attempt) {
+  for (int attempt = 0; attempt < looks_max && !consistent; ++attempt) {
     const std::uint64_t before = read_epoch(descriptor_);
     if (!read_image(descriptor_, geometry_, image)) {
       return failure(ErrorCode::corrupt, fmt::format("{} is shorter than its header says", path_));
@@ -182,6 +202,7 @@ Result<PoolInfo> PoolView::read() const {
     consistent = before % 2 == 0 && read_epoch(descriptor_) == before;
   }
   PoolInfo info = describe(geometry_, image);
+  info.status_json = read_status(descriptor_);
   info.consistent = consistent;
   return info;
 }

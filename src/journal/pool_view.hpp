@@ -51,6 +51,9 @@ struct PoolInfo {
   std::vector<ChunkInfo> chunks;  // those in use
   std::vector<std::string> damage;
   bool consistent = true;  // false: a live writer changed it all the time; the figures may disagree slightly
+
+  // Whether this chunk is still what it was: its memory was not used again.
+  [[nodiscard]] bool has(const ChunkInfo& chunk) const noexcept;
 };
 
 // Not thread-safe.

@@ -94,16 +94,27 @@ Result<SegmentItem> SegmentReader::next() {
   }
   const Result<std::optional<SegmentItem>> record = record_at(position_);
   if (!record) return failure(record.error());
-  if (*record) {
-    position_ = std::min((*record)->offset + (*record)->size, data_end_);
-    return **record;
-  }
+  if (*record) return pass(**record);
   return resynchronise();
 }
 
+SegmentItem SegmentReader::pass(const SegmentItem& record) noexcept {
+  position_ = std::min(record.offset + record.size, data_end_);
+  return record;
+}
+
+Result<std::optional<SegmentItem>> SegmentReader::fresh_record_at(std::uint64_t offset) {
+  window_.clear();
+  return record_at(offset);
+}
+
 // Records are aligned, so only every eighth byte can begin one. Reserved space is all zeros and by far the most
-// frequent reason to be here.
+// frequent reason to be here. A live writer goes on meanwhile, one record after the other: what we hold in the window
+// may be older than what we find behind it, so only a fresh look says that there is no record here.
 Result<SegmentItem> SegmentReader::resynchronise() {
+  if (const auto record = fresh_record_at(position_); !record || *record) {
+    return record ? Result<SegmentItem>(pass(**record)) : failure(record.error());
+  }
   SegmentItem item;
   item.offset = position_;
   item.size = data_end_ - position_;
@@ -118,6 +129,9 @@ Result<SegmentItem> SegmentReader::resynchronise() {
     const Result<std::optional<SegmentItem>> record = record_at(at);
     if (!record) return failure(record.error());
     if (!*record) continue;
+    if (const auto here = fresh_record_at(position_); !here || *here) {
+      return here ? Result<SegmentItem>(pass(**here)) : failure(here.error());
+    }
     item.kind = SegmentItem::Kind::gap;
     item.size = at - position_;
     position_ = at;

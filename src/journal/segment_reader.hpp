@@ -63,6 +63,9 @@ class SegmentReader {
   Result<void> read_head();
   Result<base::Bytes> view(std::uint64_t offset, std::size_t size);
   Result<std::optional<SegmentItem>> record_at(std::uint64_t offset);
+  // The same, but not from what was read before.
+  Result<std::optional<SegmentItem>> fresh_record_at(std::uint64_t offset);
+  SegmentItem pass(const SegmentItem& record) noexcept;
   Result<SegmentItem> resynchronise();
   Result<bool> is_all_zeros(std::uint64_t offset, std::uint64_t end);
 

@@ -142,6 +142,8 @@ TEST(UnitsTest, DurationsAndSizesReadAsTheyArePrinted) {
   EXPECT_EQ(parse_duration("2h"), 2h);
   EXPECT_FALSE(parse_duration("5"));
   EXPECT_FALSE(parse_duration("-5s"));
+  EXPECT_EQ(format_duration(-90s), "-1m 30s");
+  EXPECT_TRUE(format_duration(base::Duration::min()).starts_with("-106751d"));  // which has no opposite
   EXPECT_FALSE(parse_duration("1e30d"));
   EXPECT_EQ(parse_bytes("4MiB"), 4U << 20U);
   EXPECT_EQ(parse_bytes("1.5 kB"), 1500U);

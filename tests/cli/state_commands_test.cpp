@@ -44,6 +44,24 @@ TEST_F(StateCommandsTest, ChunkInPoolAndJournalCountsOnce) {
   EXPECT_EQ(report["writers"][0]["live"], false);
 }
 
+// A live process is between the append and the note in its pool, while another of its threads has the chunk delivered.
+TEST_F(StateCommandsTest, AChunkThatTheJournalHasSettledBeforeThePoolHasNotedItCountsOnce) {
+  Writer writer = make_writer();
+  append(writer, 1, 50);
+  spill(writer, false);
+  const auto claim = writer.journal->claim(model::SignalSet::all(), clock_.steady_now());
+  ASSERT_TRUE(claim && *claim);
+  model::Ack ack;
+  ack.chunk_id = (*claim)->chunk.id;
+  ack.verdict = model::Verdict::delivered;
+  ASSERT_TRUE(writer.journal->settle(ack));
+  const Json report = status();
+  EXPECT_EQ(report["holds"], true) << report.dump(2);
+  EXPECT_EQ(report["signals"]["traces"]["accepted"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["in_memory"], 50);
+  EXPECT_EQ(report["signals"]["traces"]["delivered"], 0);
+}
+
 TEST_F(StateCommandsTest, StatusFailsWhenSomethingIsLost) {
   {
     const auto directory = std::move(*journal::WriterDirectory::create(state_));

@@ -34,7 +34,7 @@ struct Writer {
 
 class StateTest : public ::testing::Test {
  protected:
-  Writer make_writer() {
+  Writer make_writer(std::uint64_t segment_size = 4U << 20U) {
     Writer writer;
     writer.directory = std::move(*journal::WriterDirectory::create(state_));
     journal::PoolOptions pool;
@@ -46,7 +46,7 @@ class StateTest : public ::testing::Test {
     journal.directory = writer.directory->journal_path();
     journal.writer = writer.directory->id();
     journal.size_max = 16U << 20U;
-    journal.segment_size = 4U << 20U;
+    journal.segment_size = segment_size;
     writer.journal = std::move(*journal::Journal::open(os::posix_file_system(), clock_, journal));
     const std::string resource = field(1, field(1, text_attribute("service.name", "shop")));
     const std::string scope = field(1, field(1, "tests"));

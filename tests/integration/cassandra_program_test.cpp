@@ -1,4 +1,9 @@
 // The program beside a real Cassandra node and the real Collector: `arca schema` and `arca recover`.
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <map>
+
 #include "integration/telemetry_fixture.hpp"
 #include "support/cassandra.hpp"
 #include "support/process.hpp"
@@ -21,30 +26,34 @@ class CassandraProgram : public TelemetryFixture {
   }
   std::string contact_points() const { return node_->contact_points().front() + ":" + std::to_string(node_->port()); }
 
+  std::map<std::string, std::string> environment() const {
+    return {{"ARCA_CASSANDRA_CONTACT_POINTS", contact_points()},
+            {"ARCA_CASSANDRA_KEYSPACE", keyspace_},
+            {"ARCA_CASSANDRA_REPLICATION_FACTOR", "1"},
+            {"ARCA_CASSANDRA_SCAN_INTERVAL", "200ms"},
+            {"ARCA_STATE_DIRECTORY", directory_ / "state"},
+            {"OTEL_EXPORTER_OTLP_ENDPOINT", collector_->grpc_endpoint()}};
+  }
   // Runs it to its end; what it printed, with "exit N" as the last line.
   std::string arca(std::vector<std::string> arguments) const {
-    std::vector<std::string> command{"/usr/bin/env",
-                                     "ARCA_CASSANDRA_CONTACT_POINTS=" + contact_points(),
-                                     "ARCA_CASSANDRA_KEYSPACE=" + keyspace_,
-                                     "ARCA_CASSANDRA_REPLICATION_FACTOR=1",
-                                     "ARCA_CASSANDRA_SCAN_INTERVAL=200ms",
-                                     "ARCA_STATE_DIRECTORY=" + directory_ / "state",
-                                     "OTEL_EXPORTER_OTLP_ENDPOINT=" + collector_->grpc_endpoint(),
-                                     "/bin/sh",
-                                     "-c",
-                                     "\"$0\" \"$@\"; echo exit $?",
-                                     ARCA_PROGRAM};
+    std::vector<std::string> command{"/usr/bin/env"};
+    for (const auto& [name, value] : environment()) command.push_back(name + "=" + value);
+    command.insert(command.end(), {"/bin/sh", "-c", "\"$0\" \"$@\"; echo exit $?", ARCA_PROGRAM});
     command.insert(command.end(), arguments.begin(), arguments.end());
     const auto said = support::run_command(command);
     return said ? *said : said.error().message();
   }
+  static std::string read_file(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
   static void expect_says(const std::string& said, const std::string& part) {
     EXPECT_NE(said.find(part), std::string::npos) << part << " is not in\n" << said;
   }
-  // What a process that is gone has left in Cassandra.
+  // What a process that is gone has left in Cassandra. It saw no Collector.
   void park_spans(std::size_t count) {
-    ASSERT_TRUE(collector_->kill().has_value());
     Config made = config(grpc);
+    made.otlp.endpoint = "http://127.0.0.1:9";  // nobody
     made.cassandra.contact_points = contact_points();
     made.cassandra.keyspace = keyspace_;
     made.cassandra.replication_factor = "1";
@@ -60,7 +69,6 @@ class CassandraProgram : public TelemetryFixture {
         << to_json(telemetry_->status());
     telemetry_->shutdown(seconds(5));
     telemetry_.reset();
-    ASSERT_TRUE(collector_->restart().has_value());
   }
 
   support::Cassandra* node_ = nullptr;
@@ -108,6 +116,36 @@ TEST_F(CassandraProgram, ScanOfRowsSendsThemOnceUnderOneName) {
   expect_all_spans_written();
   expect_no_duplicates();
   expect_says(arca({"recover", "--scan-rows", "--deadline", "100s"}), "complete: 0 items");
+}
+
+TEST_F(CassandraProgram, RecoverThatWatchesDeliversWhatIsParkedBeforeAndMeanwhileAndEndsBySigterm) {
+  ASSERT_TRUE(collector_->kill().has_value());
+  park_spans(500);
+  const std::string said_path = directory_ / "recover.out";
+  auto watcher = support::Process::start({ARCA_PROGRAM, "recover", "--watch"},
+                                         {.environment = environment(), .output_path = said_path});
+  ASSERT_TRUE(watcher.has_value()) << watcher.error().message();
+  // It has taken what is parked, and nobody is there to send it to.
+  ASSERT_TRUE(support::wait_until(
+      [&] {
+        const auto leases = node_->cql("SELECT owner FROM " + keyspace_ + ".recovery_leases");
+        return leases && std::ranges::any_of(*leases, [](const Json& row) { return !row.at("owner").is_null(); });
+      },
+      patience));
+  const auto has_written_all = [&] {
+    output_->refresh();
+    return output_->span_ids().size() >= accepted_.size();
+  };
+  EXPECT_FALSE(has_written_all());
+  ASSERT_TRUE(collector_->restart().has_value());
+  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << read_file(said_path);
+  park_spans(300);
+  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << read_file(said_path);
+  (*watcher)->send_signal(SIGTERM);
+  EXPECT_EQ((*watcher)->wait(patience), support::ExitStatus{}) << read_file(said_path);
+  expect_all_spans_written();
+  expect_duplicates_only_as_whole_chunks();
+  expect_says(arca({"recover", "--deadline", "100s"}), "complete: 0 items");
 }
 
 }  // namespace

@@ -72,6 +72,26 @@ TEST_F(JournalFormatTest, TheReaderHidesNothingOfADamagedSegment) {
   EXPECT_EQ(covered, reader->file_size());
 }
 
+// What the reader has seen as reserved space may hold records when it comes there.
+TEST_F(JournalFormatTest, WhatIsAppendedWhileASegmentIsReadIsNoGap) {
+  options_.segment_size = 64U << 10U;
+  append(1);
+  auto reader = SegmentReader::open(files_, segments().at(0));
+  ASSERT_TRUE(reader);
+  const auto next = [&] {
+    const auto item = reader->next();
+    return std::pair(item->kind, item->header.id.sequence);
+  };
+  using Kind = SegmentItem::Kind;
+  EXPECT_EQ(next(), std::pair(Kind::record, std::uint64_t{0}));  // the totals before it
+  EXPECT_EQ(next(), std::pair(Kind::record, std::uint64_t{1}));
+  append(2);
+  append(3, 20'000);
+  append(4);
+  for (std::uint64_t sequence = 2; sequence <= 4; ++sequence) EXPECT_EQ(next(), std::pair(Kind::record, sequence));
+  EXPECT_EQ(next().first, Kind::end);
+}
+
 TEST_F(JournalFormatTest, SegmentNamesAreReadBack) {
   EXPECT_EQ(segment_name(42), "000000000000002a.segment");
   EXPECT_EQ(parse_segment_name("000000000000002a.segment"), 42U);

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/varint.hpp"
 #include "fakes/fake_clock.hpp"
 #include "journal/pool.hpp"
@@ -102,6 +105,22 @@ TEST(PoolSize, AFileSizeLimitOfTheProcessIsAnErrorAndNotASignal) {
   setrlimit(RLIMIT_FSIZE, &before);
   ASSERT_FALSE(pool);
   EXPECT_EQ(pool.error().code(), ErrorCode::full);
+}
+
+// Its writer publishes under a sequence lock: a text that changed while it was read is none.
+TEST_F(PoolViewTest, TheStatusOfALiveProcessIsNeverMadeOfTwo) {
+  std::atomic<bool> stopping{false};
+  std::thread process([&] {
+    const std::string first(3'000, 'a');
+    const std::string second(3'000, 'b');
+    while (!stopping) EXPECT_TRUE(pool_->publish_status(first) && pool_->publish_status(second));
+  });
+  for (int i = 0; i < 3'000; ++i) {
+    const std::string text = look().status_json;
+    EXPECT_EQ(text.find_first_not_of(text.empty() ? '?' : text.front()), std::string::npos);
+  }
+  stopping = true;
+  process.join();
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 #include "cli/query/cassandra_place.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "cli/query/filter.hpp"
 #include "cli/query/trace_search.hpp"
+#include "cli/units.hpp"
 #include "otlp/reader.hpp"
 
 namespace arca::cli::query {
@@ -15,22 +19,11 @@ using cassandra::ParkedReader;
 using cassandra::SegmentEntry;
 using model::Signal;
 
-// How far back segments are looked for whose rows are not complete, when no time is asked for: rows follow within
-// seconds, and after a crash with the next recovery.
-constexpr base::Duration rows_lag_max = std::chrono::hours(1);
 // Between a span, the log records around it, and the sealing of their chunk, which is done every second.
 constexpr base::Duration log_margin = std::chrono::seconds(15);
 constexpr base::Duration follow_interval = std::chrono::seconds(1);
 
-// The times of the spans in some rows.
-class SpanTimes final : public otlp::RequestVisitor {
- public:
-  void on_span(const otlp::SpanView& span) override {
-    begin = std::min(begin.value_or(to_wall_time(span.start_time)), to_wall_time(span.start_time));
-    end = std::max(end.value_or(to_wall_time(span.end_time)), to_wall_time(span.end_time));
-  }
-  std::optional<base::WallTime> begin, end;
-};
+constexpr base::Duration clock_margin = std::chrono::minutes(5);  // between hosts
 
 bool has_signal(const SegmentEntry& entry, Signal signal) {
   return !entry.sealed_at || entry.summary.item_count[model::index_of(signal)] != 0;  // not told before
@@ -41,22 +34,53 @@ bool has_service(const SegmentEntry& entry, const std::string& service) {
   return service.empty() || known.empty() || std::find(known.begin(), known.end(), service) != known.end();
 }
 
-bool has_all_rows(const SegmentEntry& entry) {
-  return entry.sealed_at && entry.rows_position >= entry.summary.chunk_count;
-}
-
-// Gives a chunk as it is stored.
-void give(const cassandra::StoredChunk& stored, Place place, const Wanted& wanted, Reader& reader) {
+// Gives a chunk as it is stored. Nothing if what is looked for is not in it; else its request, as it was given.
+std::optional<std::vector<std::byte>> give(const cassandra::StoredChunk& stored, Place place, const Wanted& wanted,
+                                           Reader& reader) {
   const auto chunk = cassandra::unpack(stored);
   if (!chunk) {
-    return reader.damage(std::string(to_string(place)) + ": chunk " + model::to_string(stored.id) + ": " +
-                         chunk.error().message());
+    reader.damage(std::string(to_string(place)) + ": chunk " + model::to_string(stored.id) + ": " +
+                  chunk.error().message());
+    return std::nullopt;
   }
-  const std::vector<std::byte> request = chunk->payload.flatten();
-  if (may_hold(wanted, request)) reader.take({place, chunk->signal, request, chunk->id});
+  std::vector<std::byte> request = chunk->payload.flatten();
+  if (!may_hold(wanted, request)) return std::nullopt;
+  reader.take({place, chunk->signal, request, chunk->id});
+  return request;
 }
 
 }  // namespace
+
+// Which of some traces were met, and when their spans were.
+class CassandraPlace::SpanTimes final : public otlp::RequestVisitor {
+ public:
+  explicit SpanTimes(const std::vector<TraceId>& traces) : wanted_(traces.begin(), traces.end()) {}
+
+  void visit(base::Bytes request) { (void)otlp::visit_request(Signal::traces, request, *this); }  // take() tells damage
+  void on_span(const otlp::SpanView& span) override {
+    TraceId id{};
+    if (span.trace_id.size() != id.size()) return;
+    std::copy(span.trace_id.begin(), span.trace_id.end(), id.begin());
+    if (!wanted_.contains(id)) return;
+    met_.insert(id);
+    begin_ = std::min(begin_.value_or(to_wall_time(span.start_time)), to_wall_time(span.start_time));
+    end_ = std::max(end_.value_or(to_wall_time(span.end_time)), to_wall_time(span.end_time));
+  }
+
+  [[nodiscard]] bool met_all() const noexcept { return met_.size() == wanted_.size(); }
+  [[nodiscard]] std::optional<base::WallTime> begin() const noexcept { return begin_; }
+  [[nodiscard]] std::optional<base::WallTime> end() const noexcept { return end_; }
+
+ private:
+  const std::set<TraceId> wanted_;
+  std::set<TraceId> met_;
+  std::optional<base::WallTime> begin_, end_;
+};
+
+struct CassandraPlace::LogSegment {
+  cassandra::Uuid id;
+  std::optional<base::WallTime> time_min, time_max;
+};
 
 Result<ParkedReader*> CassandraAccess::reader() {
   if (failure_) return failure(*failure_);
@@ -88,94 +112,124 @@ Result<void> CassandraAccess::connect() {
   return {};
 }
 
+bool CassandraPlace::rows_have_ended(const SegmentEntry& entry) const {
+  return entry.head.opened_at + access_->row_ttl() <= clock_.wall_now() + clock_margin;
+}
+
+std::int32_t CassandraPlace::first_without_rows(const SegmentEntry& entry, bool with_ended) const {
+  if (rows_have_ended(entry)) return with_ended ? 0 : Part::nothing;
+  const bool has_all = entry.sealed_at && entry.rows_position >= entry.summary.chunk_count;
+  return has_all ? Part::nothing : entry.rows_position;
+}
+
+// The index tells of spans that have rows.
 Result<void> CassandraPlace::read(const Wanted& wanted, Reader& reader) {
   const auto from = access_->reader();
   if (!from) return failure(from.error());
-  if (!wanted.traces.empty()) return read_named(**from, wanted, reader);
-  const bool has_rows = wanted.signals.contains(Signal::traces) && !wanted.is_following;
   if (wanted.is_following) {
     if (clock_.steady_now() < next_look_) return {};
     next_look_ = clock_.steady_now() + follow_interval;
+  } else if (!wanted.traces.empty()) {
+    return read_named(**from, wanted, reader);
   }
-  std::optional<base::WallTime> since = wanted.since;
-  if (has_rows && !since) since = clock_.wall_now() - rows_lag_max;
-  auto segments = (*from)->segments({since, wanted.until});
-  if (!segments) return failure(segments.error());
   Selection selection;
-  for (SegmentEntry& each : *segments) {
-    if (!has_service(each, wanted.service)) continue;
-    Part part;
+  bool are_left_out = false;
+  const auto listed = (*from)->segments({wanted.since, wanted.until}, [&](const SegmentEntry& entry) {
+    if (!has_service(entry, wanted.service)) return;
+    Part part{.segment = entry.head.name.id};
     for (const Signal signal : model::all_signals) {
-      if (!wanted.signals.contains(signal) || !has_signal(each, signal)) continue;
-      const bool is_known = has_rows && signal == Signal::traces;
-      if (is_known && has_all_rows(each)) continue;
-      part.from[model::index_of(signal)] = is_known ? each.rows_position : 0;
+      if (!wanted.signals.contains(signal) || !has_signal(entry, signal)) continue;
+      const bool is_indexed = signal == Signal::traces && !wanted.is_following;
+      part.from[model::index_of(signal)] = is_indexed ? first_without_rows(entry, wanted.since.has_value()) : 0;
+      are_left_out = are_left_out || (is_indexed && !wanted.since && rows_have_ended(entry));
     }
-    part.segment = std::move(each);
-    selection.parts.push_back(std::move(part));
+    selection.parts.push_back(part);
+  });
+  if (!listed) return listed;
+  if (are_left_out) {
+    reader.note(fmt::format("cassandra: what is older than {} has no rows any more; --since looks for it too",
+                            format_duration(access_->row_ttl())));
   }
-  return read_chunks(**from, wanted, selection, reader);
+  const auto done = read_chunks(**from, wanted, selection, reader);
+  return done ? Result<void>() : failure(done.error());
 }
 
-Result<CassandraPlace::Found> CassandraPlace::read_rows(ParkedReader& from, const Wanted& wanted, Reader& reader) {
+Result<void> CassandraPlace::read_rows(ParkedReader& from, const Wanted& wanted, Reader& reader, SpanTimes& times) {
   std::vector<std::string> ids;
   for (const TraceId& id : wanted.traces) ids.push_back(otlp::to_hex(id));
-  SpanTimes times;
-  const auto done = from.read_traces(ids, [&](base::Bytes row) {
+  return from.read_traces(ids, [&](base::Bytes row) {
     if (!reader.may_read(row.size())) return false;
-    if (wanted.traces.size() == 1) (void)otlp::visit_request(Signal::traces, row, times);  // damage is told by take()
-    reader.take({Place::cassandra, Signal::traces, row, std::nullopt});
+    times.visit(row);
+    if (wanted.signals.contains(Signal::traces)) {
+      reader.take({Place::cassandra, Signal::traces, row, std::nullopt});
+    }
     return true;
   });
-  if (!done) return failure(done.error());
-  return Found{times.begin, times.end};
 }
 
-// The rows, chunks whose rows are not yet written, and log records, which lie in chunks only: those of a trace in
-// chunks that were sealed around it.
+// The rows, which also tell where the log records lie; then chunks whose spans have no rows, however old they are.
 Result<void> CassandraPlace::read_named(ParkedReader& from, const Wanted& wanted, Reader& reader) {
   const bool wants_spans = wanted.signals.contains(Signal::traces);
   const bool wants_logs = wanted.signals.contains(Signal::logs);
-  Found found;
-  if (wants_spans) {
-    const auto rows = read_rows(from, wanted, reader);
-    if (!rows) return failure(rows.error());
-    if (wanted.is_indexed_only && !wants_logs) return {};
-    found = *rows;
-  }
-  base::WallTime since = wanted.since.value_or(clock_.wall_now() - rows_lag_max);
-  Selection selection;
-  if (found.begin) selection.logs_sealed_from = *found.begin - log_margin;
-  if (found.end) selection.logs_sealed_until = *found.end + log_margin;
-  if (wants_logs && !wanted.since) since = std::min(since, selection.logs_sealed_from.value_or(since));
-  auto segments = from.segments({since, wanted.until});
-  if (!segments) return failure(segments.error());
-  for (SegmentEntry& each : *segments) {
-    const cassandra::SegmentSummary& summary = each.summary;
-    const bool is_earlier = found.begin && summary.time_max && *summary.time_max < *selection.logs_sealed_from;
-    const bool is_later = found.end && summary.time_min && *summary.time_min > *selection.logs_sealed_until;
-    Part part;
-    if (wants_spans && !has_all_rows(each) && has_signal(each, Signal::traces)) {
-      part.from[model::index_of(Signal::traces)] = each.rows_position;
+  SpanTimes times(wanted.traces);
+  if (const auto done = read_rows(from, wanted, reader, times); !done) return done;
+  if (wanted.is_indexed_only && !wants_logs) return {};
+  Selection spans;
+  std::vector<LogSegment> with_logs;
+  const auto listed = from.segments({wanted.since, wanted.until}, [&](const SegmentEntry& entry) {
+    if (wants_spans && has_signal(entry, Signal::traces)) {
+      Part& part = spans.parts.emplace_back(Part{.segment = entry.head.name.id});
+      part.from[model::index_of(Signal::traces)] = first_without_rows(entry, !times.met_all());
     }
-    if (wants_logs && !is_earlier && !is_later && has_signal(each, Signal::logs)) {
-      part.from[model::index_of(Signal::logs)] = 0;
+    if (wants_logs && has_signal(entry, Signal::logs)) {
+      with_logs.push_back({entry.head.name.id, entry.summary.time_min, entry.summary.time_max});
     }
-    part.segment = std::move(each);
-    selection.parts.push_back(std::move(part));
-  }
-  return read_chunks(from, wanted, selection, reader);
+  });
+  if (!listed) return listed;
+  if (const auto done = read_chunks(from, wanted, spans, reader, &times); !done) return failure(done.error());
+  if (!wants_logs) return {};
+  return read_logs(from, wanted, reader, times, with_logs);
 }
 
-Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wanted, const Selection& selection,
-                                         Reader& reader) {
+// Log records lie in chunks only. Those of a trace are looked for in what was sealed around its spans, else everywhere.
+Result<void> CassandraPlace::read_logs(ParkedReader& from, const Wanted& wanted, Reader& reader, const SpanTimes& times,
+                                       const std::vector<LogSegment>& segments) {
+  const auto part_of = [](const LogSegment& segment) {
+    Part part{.segment = segment.id};
+    part.from[model::index_of(Signal::logs)] = 0;
+    return part;
+  };
+  if (times.begin() && !wanted.since && !wanted.until) {
+    Selection around{
+        .parts = {}, .sealed_from = *times.begin() - log_margin, .sealed_until = *times.end() + log_margin};
+    for (const LogSegment& each : segments) {
+      const bool is_earlier = each.time_max && *each.time_max < *around.sealed_from;
+      const bool is_later = each.time_min && *each.time_min > *around.sealed_until;
+      if (!is_earlier && !is_later) around.parts.push_back(part_of(each));
+    }
+    const auto count = read_chunks(from, wanted, around, reader);
+    if (!count) return failure(count.error());
+    if (wanted.signals.contains(Signal::traces)) return {};  // the trace is found
+    if (*count != 0) {
+      reader.note("cassandra: log records were looked for around the spans of their trace; --since looks further");
+      return {};
+    }
+  }
+  Selection all;
+  for (const LogSegment& each : segments) all.parts.push_back(part_of(each));
+  const auto done = read_chunks(from, wanted, all, reader);
+  return done ? Result<void>() : failure(done.error());
+}
+
+Result<std::size_t> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wanted, const Selection& selection,
+                                                Reader& reader, SpanTimes* times) {
   constexpr std::size_t at_once = 64;  // so that what was found may end the reading
   std::vector<cassandra::ChunkSpot> spots;
   std::vector<const Part*> parts;
   for (const Part& each : selection.parts) {
     const std::int32_t first = *std::min_element(each.from.begin(), each.from.end());
     if (first == Part::nothing) continue;
-    spots.push_back({each.segment.head.name.id, first});
+    spots.push_back({each.segment, first});
     parts.push_back(&each);
   }
   auto heads = from.chunk_heads(spots);
@@ -183,14 +237,13 @@ Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wante
   std::erase_if(*heads, [&](const cassandra::ChunkHead& head) {
     if (!wanted.signals.contains(head.signal) || is_before(wanted, head.sealed_at)) return true;
     if (head.position < parts[head.segment]->from[model::index_of(head.signal)]) return true;
-    if (head.signal == Signal::logs) {
-      if (selection.logs_sealed_from && head.sealed_at < *selection.logs_sealed_from) return true;
-      if (selection.logs_sealed_until && head.sealed_at > *selection.logs_sealed_until) return true;
-    }
+    if (selection.sealed_from && head.sealed_at < *selection.sealed_from) return true;
+    if (selection.sealed_until && head.sealed_at > *selection.sealed_until) return true;
     return !reader.wants(head.id);
   });
   std::sort(heads->begin(), heads->end(),
             [](const cassandra::ChunkHead& a, const cassandra::ChunkHead& b) { return a.sealed_at > b.sealed_at; });
+  std::size_t count = 0;
   for (std::size_t at = 0; at < heads->size(); at += at_once) {
     spots.clear();
     for (std::size_t i = at; i < std::min(at + at_once, heads->size()); ++i) {
@@ -199,37 +252,49 @@ Result<void> CassandraPlace::read_chunks(ParkedReader& from, const Wanted& wante
       const auto oldest = reader.oldest_wanted();
       if (oldest) newer.since = std::max(newer.since.value_or(*oldest), *oldest);
       if (is_before(newer, head.sealed_at)) continue;
-      if (!reader.may_read(head.raw_size)) return {};
-      spots.push_back({parts[head.segment]->segment.head.name.id, head.position});
+      if (!reader.may_read(head.raw_size)) return count;
+      spots.push_back({parts[head.segment]->segment, head.position});
     }
     const auto done = from.read_chunks(spots, [&](const cassandra::StoredChunk& stored) {
-      give(stored, Place::cassandra, wanted, reader);
+      const auto request = give(stored, Place::cassandra, wanted, reader);
+      if (request) ++count;
+      if (request && times != nullptr) times->visit(*request);
       return true;
     });
-    if (!done) return done;
+    if (!done) return failure(done.error());
   }
-  return {};
+  return count;
 }
 
-Result<std::vector<NamePair>> CassandraPlace::names(const std::string& service, Reader&) {
+// Names of rows have no times. The directory has them, and tells of services that only write logs or metrics too, but
+// not what is in a segment that is still open, nor of operations.
+Result<void> CassandraPlace::names(const Wanted& wanted, bool operations, const TakeName& take, Reader& reader) {
   const auto from = access_->reader();
   if (!from) return failure(from.error());
-  std::vector<NamePair> all;
+  const bool has_range = wanted.since || wanted.until;
   std::set<std::string> services;
-  const auto of_rows = (*from)->services();
-  if (!of_rows) return failure(of_rows.error());
-  services.insert(of_rows->begin(), of_rows->end());
-  // Services that only write logs or metrics have no rows: the directory knows them.
-  const auto segments = (*from)->segments({});
-  if (!segments) return failure(segments.error());
-  for (const SegmentEntry& each : *segments)
-    services.insert(each.summary.services.begin(), each.summary.services.end());
-  all.reserve(services.size());
-  for (const std::string& each : services) all.push_back({each, ""});
-  auto operations = (*from)->operations(service);
-  if (!operations) return failure(operations.error());
-  for (auto& [name, operation] : *operations) all.push_back({std::move(name), std::move(operation)});
-  return all;
+  bool is_more = true;
+  bool are_all_told = true;
+  if (has_range || !operations) {
+    const auto listed = (*from)->segments({wanted.since, wanted.until}, [&](const SegmentEntry& entry) {
+      are_all_told = are_all_told && !entry.summary.services.empty();
+      for (const std::string& service : entry.summary.services) {
+        if (!services.insert(service).second || operations || !is_more) continue;
+        is_more = take({service, ""});
+      }
+    });
+    if (!listed) return listed;
+  }
+  if (has_range && (operations || !are_all_told)) {
+    reader.note(fmt::format("cassandra: some {} are told without their times", operations ? "operations" : "services"));
+  }
+  const auto take_name = [&](std::string_view service, std::string_view operation) {
+    if (has_range && are_all_told && !services.contains(std::string(service))) return true;
+    return take({std::string(service), std::string(operation)});
+  };
+  if (operations) return (*from)->operations(wanted.service, take_name);
+  if (!is_more || (has_range && are_all_told)) return {};
+  return (*from)->services(take_name);
 }
 
 Result<std::vector<TraceId>> CassandraPlace::find_traces(const Wanted& wanted, std::size_t limit, Reader&,
@@ -240,9 +305,11 @@ Result<std::vector<TraceId>> CassandraPlace::find_traces(const Wanted& wanted, s
   if (!wanted.service.empty()) {
     query.services = {wanted.service};
   } else {
-    auto services = (*from)->services();
-    if (!services) return failure(services.error());
-    query.services = std::move(*services);
+    const auto done = (*from)->services([&](std::string_view service, std::string_view) {
+      query.services.emplace_back(service);
+      return true;
+    });
+    if (!done) return failure(done.error());
   }
   query.range = {wanted.since, wanted.until};
   query.duration_min = wanted.duration_min;

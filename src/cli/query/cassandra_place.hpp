@@ -2,8 +2,11 @@
 // one connection, which is made when it is first needed. Used by TelemetryStore.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
-#include <unordered_map>
+#include <optional>
+#include <vector>
 
 #include "cassandra/cql_client.hpp"
 #include "cassandra/cql_store.hpp"
@@ -25,6 +28,7 @@ class CassandraAccess {
   CassandraAccess(CassandraOptions options, os::Clock& clock) : options_(std::move(options)), clock_(clock) {}
   // Connects at the first call. A failure stays: nobody waits for it twice.
   Result<cassandra::ParkedReader*> reader();
+  [[nodiscard]] base::Duration row_ttl() const noexcept { return options_.row_ttl; }
 
  private:
   Result<void> connect();
@@ -46,31 +50,36 @@ class CassandraPlace final : public TelemetryPlace {
   [[nodiscard]] Place place() const noexcept override { return Place::cassandra; }
   Result<void> read(const Wanted& wanted, Reader& reader) override;
   [[nodiscard]] bool has_index() const noexcept override { return true; }
-  Result<std::vector<NamePair>> names(const std::string& service, Reader& reader) override;
+  Result<void> names(const Wanted& wanted, bool operations, const TakeName& take, Reader& reader) override;
   Result<std::vector<TraceId>> find_traces(const Wanted& wanted, std::size_t limit, Reader& reader,
                                            std::optional<base::WallTime>& more_before) override;
 
  private:
-  // What was found of the traces that are looked for, as far as it tells where their log records lie.
-  struct Found {
-    std::optional<base::WallTime> begin, end;
-  };
-  Result<Found> read_rows(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
-  Result<void> read_named(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
-
+  class SpanTimes;
   // A segment, and for each signal the first position that is wanted.
   struct Part {
     static constexpr std::int32_t nothing = INT32_MAX;
-    cassandra::SegmentEntry segment;
+    cassandra::Uuid segment;
     std::array<std::int32_t, model::signal_count> from{nothing, nothing, nothing};
   };
   struct Selection {
     std::vector<Part> parts;
-    std::optional<base::WallTime> logs_sealed_from, logs_sealed_until;
+    std::optional<base::WallTime> sealed_from, sealed_until;  // of the chunks
   };
-  // Reads the chunks that are wanted, the newest first.
-  Result<void> read_chunks(cassandra::ParkedReader& from, const Wanted& wanted, const Selection& selection,
-                           Reader& reader);
+  struct LogSegment;
+
+  // Rows end before their chunks do.
+  [[nodiscard]] bool rows_have_ended(const cassandra::SegmentEntry& entry) const;
+  // The position behind which a segment has spans that no row tells of; Part::nothing if all have rows. Whether those
+  // count whose rows have ended, `with_ended` says.
+  [[nodiscard]] std::int32_t first_without_rows(const cassandra::SegmentEntry& entry, bool with_ended) const;
+  Result<void> read_named(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader);
+  Result<void> read_rows(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader, SpanTimes& times);
+  Result<void> read_logs(cassandra::ParkedReader& from, const Wanted& wanted, Reader& reader, const SpanTimes& times,
+                         const std::vector<LogSegment>& segments);
+  // Reads the chunks that are wanted, the newest first. Returns how many may hold what is looked for.
+  Result<std::size_t> read_chunks(cassandra::ParkedReader& from, const Wanted& wanted, const Selection& selection,
+                                  Reader& reader, SpanTimes* times = nullptr);
 
   std::shared_ptr<CassandraAccess> access_;
   os::Clock& clock_;

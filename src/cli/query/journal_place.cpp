@@ -1,9 +1,9 @@
 #include "cli/query/journal_place.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "cli/journal_view.hpp"
+#include "cli/look_again.hpp"
 #include "cli/query/trace_search.hpp"
 #include "journal/segment_reader.hpp"
 #include "journal/writer_directory.hpp"
@@ -17,11 +17,6 @@ struct Source {
   std::string name;      // for people
   bool is_live = false;  // somebody writes while we read
 };
-
-// A record that is just being written looks damaged for a moment, and so does what stands behind it. Of a live writer
-// it is damage only if it stays so.
-constexpr int looks_max = 5;
-constexpr base::Duration look_pause = std::chrono::milliseconds(20);
 
 // A chunk and where it lies.
 struct Spot {
@@ -51,19 +46,10 @@ class JournalsRead {
 
  private:
   void collect(const Source& source, std::vector<Spot>& spots) {
-    auto view = view_journal(file_system_, source.directory);
+    const auto read = [&] { return view_journal(file_system_, source.directory); };
+    const auto view = source.is_live ? read_calmly(read) : read();
     if (!view) return reader_.damage(source.name + ": " + view.error().message());
-    std::vector<std::string> damage = view->damage;
-    for (int look = 1; !damage.empty() && source.is_live && look < looks_max; ++look) {
-      std::this_thread::sleep_for(look_pause);
-      auto next = view_journal(file_system_, source.directory);
-      if (!next) break;
-      std::erase_if(damage, [&](const std::string& each) {
-        return std::find(next->damage.begin(), next->damage.end(), each) == next->damage.end();
-      });
-      view = std::move(next);
-    }
-    for (const std::string& each : damage) reader_.damage(source.name + ": " + each);
+    for (const std::string& each : view->damage) reader_.damage(source.name + ": " + each);
     for (const auto& [id, kept] : view->unsettled) {
       if (!wanted_.signals.contains(kept.signal) || is_before(wanted_, kept.sealed_at)) continue;
       spots.push_back({id, kept, &source});
@@ -84,9 +70,11 @@ class JournalsRead {
     }
     if (!segment_) return;
     auto payload = segment_->read_payload(spot.kept.item);
-    for (int look = 1; payload && !*payload && spot.source->is_live && look < looks_max; ++look) {
-      std::this_thread::sleep_for(look_pause);
-      payload = segment_->read_payload(spot.kept.item);
+    if (payload && !*payload && spot.source->is_live) {
+      look_again([&] {
+        payload = segment_->read_payload(spot.kept.item);
+        return !payload || *payload;
+      });
     }
     if (!payload) return reader_.damage(spot.source->name + ": " + payload.error().message());
     if (!*payload) {
@@ -125,7 +113,9 @@ Result<void> QuarantinePlace::read(const Wanted& wanted, Reader& reader) {
   const auto names = file_system_.list(directory);
   if (!names) return failure(names.error());
   std::vector<Source> sources;
-  for (const std::string& name : *names) sources.push_back({directory + "/" + name, "quarantine/" + name});
+  for (const std::string& name : *names) {
+    sources.push_back({directory + "/" + name, "quarantine/" + name, true});  // whoever recovers may be writing it
+  }
   JournalsRead(place(), file_system_, wanted, reader).run(sources);
   return {};
 }

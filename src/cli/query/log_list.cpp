@@ -21,28 +21,18 @@ void LogList::on_log(const otlp::LogView& log) {
   const std::uint64_t key = hash_of(log.message) ^ hash_of(owner().resource.message);
   if (seen_.size() < seen_max ? !seen_.insert(key).second : seen_.contains(key)) return;
   ++match_count_;
-  if (kept_.size() == limit_) {
-    if (time_of(log) <= time_of(kept_.front().log)) return;
-    std::pop_heap(kept_.begin(), kept_.end(), is_later);
-    kept_.pop_back();
-  }
-  LogRecord& kept = kept_.emplace_back();
+  const std::uint64_t time = time_of(log);
+  if (!kept_.takes(time)) return kept_.leave_out();
+  LogRecord kept;
   kept.record = keep(log.message);
   kept.log = *otlp::read_log(kept.record.message);
   kept.places.insert(place());
-  std::push_heap(kept_.begin(), kept_.end(), is_later);
+  kept_.put(time, log.message.size(), std::move(kept));
 }
 
 std::optional<base::WallTime> LogList::oldest_wanted() const {
-  if (kept_.size() < limit_) return std::nullopt;
-  return to_wall_time(time_of(kept_.front().log));
-}
-
-std::vector<LogRecord> LogList::take_all() {
-  std::vector<LogRecord> all = std::move(kept_);
-  kept_.clear();
-  std::stable_sort(all.begin(), all.end(), [](const LogRecord& a, const LogRecord& b) { return is_later(b, a); });
-  return all;
+  if (!kept_.is_full() || kept_.empty()) return std::nullopt;
+  return to_wall_time(kept_.oldest());
 }
 
 Colour severity_colour(std::uint32_t severity) noexcept {

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "cli/query/newest.hpp"
 #include "cli/query/records.hpp"
 #include "cli/query/screen.hpp"
 
@@ -14,23 +15,22 @@ namespace arca::cli::query {
 class LogList final : public RecordVisitor {
  public:
   // Keeps the newest `limit`. The filter outlives it.
-  LogList(const Filter& filter, std::size_t limit) : filter_(filter), limit_(limit) {}
+  LogList(const Filter& filter, std::size_t limit) : filter_(filter), kept_(limit) {}
 
   void on_log(const otlp::LogView& log) override;
 
   // The oldest that is kept, once there are as many as may be kept: what is older no longer matters.
   [[nodiscard]] std::optional<base::WallTime> oldest_wanted() const;
   // Gives what was kept, in the order of time, and forgets it, but not that it was met.
-  std::vector<LogRecord> take_all();
-  void set_limit(std::size_t limit) noexcept { limit_ = limit; }
+  std::vector<LogRecord> take_all() { return kept_.take_all(); }
+  // How many were left out since the last call: they were too many, or too large.
+  std::uint64_t take_left_out() noexcept { return kept_.take_left_out(); }
+  void set_limit(std::size_t limit) noexcept { kept_.set_count_max(limit); }
   [[nodiscard]] std::uint64_t match_count() const noexcept { return match_count_; }
 
  private:
-  static bool is_later(const LogRecord& a, const LogRecord& b) noexcept { return time_of(a.log) > time_of(b.log); }
-
   const Filter& filter_;
-  std::size_t limit_;
-  std::vector<LogRecord> kept_;  // a heap, its oldest first
+  Newest<LogRecord> kept_;
   std::unordered_set<std::uint64_t> seen_;
   std::uint64_t match_count_ = 0;
 };

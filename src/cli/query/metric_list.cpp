@@ -43,14 +43,11 @@ void MetricList::on_metric(const otlp::MetricView& metric) {
   if (records_) {
     std::uint64_t time = 0;
     for (const otlp::PointView& point : points) time = std::max(time, point.time);
-    const auto is_later = [](const Timed& a, const Timed& b) { return a.time > b.time; };
-    if (kept_.size() == limit_) {
-      if (time <= kept_.front().time) return;
-      std::pop_heap(kept_.begin(), kept_.end(), is_later);
-      kept_.pop_back();
+    if (kept_.takes(time)) {
+      kept_.put(time, metric.message.size(), keep(metric.message));
+    } else {
+      kept_.leave_out();
     }
-    kept_.push_back({time, keep(metric.message)});
-    std::push_heap(kept_.begin(), kept_.end(), is_later);
     return;
   }
   for (const otlp::PointView& point : points) {
@@ -112,14 +109,6 @@ Table MetricList::take_changes(const Screen& screen) {
     series.is_new = false;
   }
   return table;
-}
-
-std::vector<Record> MetricList::take_records() {
-  std::stable_sort(kept_.begin(), kept_.end(), [](const Timed& a, const Timed& b) { return a.time < b.time; });
-  std::vector<Record> all;
-  for (Timed& each : kept_) all.push_back(std::move(each.record));
-  kept_.clear();
-  return all;
 }
 
 }  // namespace arca::cli::query

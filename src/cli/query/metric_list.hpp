@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "cli/query/newest.hpp"
 #include "cli/query/records.hpp"
 #include "cli/query/screen.hpp"
 
@@ -19,7 +20,7 @@ class MetricList final : public RecordVisitor {
   static constexpr std::size_t series_max = 1'000'000;
   // The filter outlives it. With `records` it keeps metrics as they are, the newest `limit`, instead of series.
   MetricList(const Filter& filter, bool records, std::size_t limit)
-      : filter_(filter), records_(records), limit_(limit) {}
+      : filter_(filter), records_(records), kept_(limit) {}
 
   void on_metric(const otlp::MetricView& metric) override;
 
@@ -37,9 +38,11 @@ class MetricList final : public RecordVisitor {
   // Those that changed since the last call, for --follow.
   Table take_changes(const Screen& screen);
   // In the order of time; forgets them, but not that they were met.
-  std::vector<Record> take_records();
+  std::vector<Record> take_records() { return kept_.take_all(); }
+  // How many of them were left out since the last call: they were too many, or too large.
+  std::uint64_t take_left_out() noexcept { return kept_.take_left_out(); }
 
-  void set_limit(std::size_t limit) noexcept { limit_ = limit; }
+  void set_limit(std::size_t limit) noexcept { kept_.set_count_max(limit); }
   [[nodiscard]] std::size_t series_count() const noexcept { return series_.size(); }
   [[nodiscard]] bool overflowed() const noexcept { return overflowed_; }
 
@@ -50,18 +53,13 @@ class MetricList final : public RecordVisitor {
     std::string attributes;
     auto operator<=>(const Key&) const = default;
   };
-  struct Timed {
-    std::uint64_t time = 0;
-    Record record;
-  };
   static void add_row(Table& table, const Key& key, const Series& series, const Screen& screen);
 
   const Filter& filter_;
   const bool records_;
-  std::size_t limit_;
   std::map<Key, Series> series_;
   std::unordered_set<std::uint64_t> seen_;
-  std::vector<Timed> kept_;  // a heap, its oldest first
+  Newest<Record> kept_;
   bool overflowed_ = false;
 };
 

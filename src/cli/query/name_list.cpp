@@ -60,9 +60,9 @@ void NameList::on_metric(const otlp::MetricView& metric) {
   }
 }
 
-void NameList::add(const NamePair& name, Place place) {
-  if (operations_ && name.operation.empty()) return;
+bool NameList::add(const NamePair& name, Place place) {
   if (Counts* const counts = find(name.service, name.operation)) counts->places.insert(place);
+  return !overflowed_;
 }
 
 Table NameList::table(std::size_t limit) const {

@@ -22,8 +22,8 @@ class NameList final : public RecordVisitor {
   void on_span(const otlp::SpanView& span) override;
   void on_log(const otlp::LogView& log) override;
   void on_metric(const otlp::MetricView& metric) override;
-  // A name that an index has told.
-  void add(const NamePair& name, Place place);
+  // A name that an index has told. Whether there is room for more.
+  bool add(const NamePair& name, Place place);
 
   struct Counts {
     std::uint64_t spans = 0;

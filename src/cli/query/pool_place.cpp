@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/look_again.hpp"
 #include "cli/query/trace_search.hpp"
 #include "journal/pool_view.hpp"
 #include "journal/writer_directory.hpp"
@@ -28,7 +29,7 @@ class PoolRead {
       : name_(std::move(name)), view_(view), wanted_(wanted), reader_(reader) {}
 
   Result<void> run() {
-    const auto info = view_.read();
+    const auto info = read_calmly([&] { return view_.read(); });
     if (!info) return failure(info.error());
     for (const std::string& damage : info->damage) reader_.damage(name_ + ": " + damage);
     writer_ = info->writer;
@@ -41,7 +42,7 @@ class PoolRead {
       const std::vector<std::byte> bytes = view_.chunk_bytes(chunk);
       const auto now = view_.read();
       if (!now) return failure(now.error());
-      if (is_there(*now, chunk)) give(chunk, bytes);
+      if (now->has(chunk)) give(chunk, bytes);
     }
     for (const std::uint64_t sequence : given_) reader_.set_given({{writer_}, sequence});
     return {};
@@ -60,12 +61,6 @@ class PoolRead {
            std::any_of(chunk.ranges.begin(), chunk.ranges.end(),
                        [&](const RangeInfo& each) { return is_wanted(each); });
   }
-  static bool is_there(const PoolInfo& info, const ChunkInfo& chunk) {
-    return std::any_of(info.chunks.begin(), info.chunks.end(), [&](const ChunkInfo& each) {
-      return each.index == chunk.index && each.open_order == chunk.open_order;
-    });
-  }
-
   void give(const ChunkInfo& chunk, base::Bytes bytes) {
     for (const RangeInfo& range : chunk.ranges) {
       if (!is_wanted(range)) continue;

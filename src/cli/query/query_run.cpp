@@ -15,8 +15,7 @@ namespace arca::cli::query {
 namespace {
 
 using Json = nlohmann::ordered_json;
-// Of one look of --follow.
-constexpr std::size_t follow_records_max = 100'000;
+constexpr std::size_t follow_records_max = 100'000;  // of one look
 
 Json places_as_json(PlaceSet places) {
   Json list = Json::array();
@@ -65,7 +64,7 @@ std::size_t QueryRun::run_names() {
       query_.filter.wanted(operations ? model::SignalSet::only(model::Signal::traces) : model::SignalSet::all());
   const Take take = [&](const Piece& piece) { return list.visit(piece); };
   store_.read(wanted, {.indexed = false}, take);
-  for (const NamePair& name : store_.names(query_.filter.service)) list.add(name, Place::cassandra);
+  store_.names(wanted, operations, [&](const NamePair& name) { return list.add(name, Place::cassandra); });
   if (list.overflowed()) console_.note(fmt::format("more than {} names: the rest is left out", NameList::names_max));
   if (!query_.json) {
     if (!list.all().empty()) console_.print(list.table(query_.limit).text(screen_));
@@ -111,7 +110,11 @@ std::size_t QueryRun::run_logs() {
     return found;
   }
   list.set_limit(follow_records_max);
-  follow(look);
+  list.take_left_out();  // --limit did
+  follow([&] {
+    look();
+    note_left_out(list.take_left_out(), "log records");
+  });
   return found;
 }
 
@@ -143,7 +146,11 @@ std::size_t QueryRun::run_metrics() {
     return found;
   }
   list.set_limit(follow_records_max);
-  follow(look);
+  list.take_left_out();  // --limit did
+  follow([&] {
+    look();
+    note_left_out(list.take_left_out(), "metrics");
+  });
   return found;
 }
 
@@ -162,6 +169,11 @@ void QueryRun::note_more(std::size_t shown, std::uint64_t found, std::string_vie
   }
   if (found <= shown) return;
   console_.note(fmt::format("{} of {} {} shown; --limit shows more", shown, format_count(found), what));
+}
+
+void QueryRun::note_left_out(std::uint64_t count, std::string_view what) {
+  if (count == 0) return;
+  console_.note(fmt::format("{} {} are left out: more came at once than is kept", format_count(count), what));
 }
 
 void QueryRun::tell_report() {

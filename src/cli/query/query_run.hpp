@@ -47,6 +47,7 @@ class QueryRun {
     }
   }
   void note_more(std::size_t shown, std::uint64_t found, std::string_view what);
+  void note_left_out(std::uint64_t count, std::string_view what);
   void tell_report();
   int exit_code(std::size_t found) const;
 

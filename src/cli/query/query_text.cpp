@@ -29,6 +29,10 @@ const CommandText& query_text() {
       "still stands in the pool. A trace is shown once nothing has come to it for a second; with --json each span "
       "comes "
       "by itself.\n\n"
+      "In Cassandra spans are found by their rows, and in chunks where rows are not yet written. Rows end before "
+      "chunks "
+      "do: older spans are found by the id of their trace, and with --since. Log records of a trace are looked for "
+      "around its spans, and everywhere if there are none; with --since everywhere from then on.\n\n"
       "Log records and metrics that are equal to the last byte are shown once. Colour appears on a terminal only, and "
       "never with NO_COLOR set.",
       {{"What there is", "arca query services"},

@@ -94,6 +94,8 @@ struct NamePair {
   std::string operation;  // empty: only the service is told
 };
 
+using TakeName = std::function<bool(const NamePair&)>;  // whether to go on
+
 // Not thread-safe. Each call waits until it is done.
 class TelemetryPlace {
  public:
@@ -107,8 +109,10 @@ class TelemetryPlace {
 
   // Whether the place has an index of names and of traces by service and time; without, everything is read.
   [[nodiscard]] virtual bool has_index() const noexcept { return false; }
-  virtual Result<std::vector<NamePair>> names(const std::string& /*service*/, Reader& /*reader*/) {
-    return std::vector<NamePair>{};
+  // Services, or operations, of the service and the time that are wanted. Stops when `take` says false.
+  virtual Result<void> names(const Wanted& /*wanted*/, bool /*operations*/, const TakeName& /*take*/,
+                             Reader& /*reader*/) {
+    return {};
   }
   // Traces that may match, at most so many, the newest first, starting before `wanted.until`. The last argument is set
   // to the time of the earliest one when there may be more.

@@ -107,18 +107,13 @@ void TelemetryStore::read(const Wanted& wanted, const Options& options, const Ta
   }
 }
 
-std::vector<NamePair> TelemetryStore::names(const std::string& service) {
-  std::vector<NamePair> all;
+void TelemetryStore::names(const Wanted& wanted, bool operations, const TakeName& take) {
   for (const auto& place : places_) {
     PlaceReader reader(*this, no_options, no_take);
-    auto names = place->names(service, reader);
-    if (!names) {
-      note_failure(place->place(), names.error());
-      continue;
+    if (const auto done = place->names(wanted, operations, take, reader); !done) {
+      note_failure(place->place(), done.error());
     }
-    all.insert(all.end(), std::make_move_iterator(names->begin()), std::make_move_iterator(names->end()));
   }
-  return all;
 }
 
 std::vector<TraceId> TelemetryStore::find_traces(const Wanted& wanted, std::size_t limit,

@@ -42,7 +42,7 @@ class TelemetryStore {
   void read(const Wanted& wanted, const Take& take) { read(wanted, {}, take); }
 
   // Of the places with an index. As TelemetryPlace says.
-  std::vector<NamePair> names(const std::string& service);
+  void names(const Wanted& wanted, bool operations, const TakeName& take);
   std::vector<TraceId> find_traces(const Wanted& wanted, std::size_t limit, std::optional<base::WallTime>& more_before);
   [[nodiscard]] bool has_index() const noexcept;
 
