@@ -1,10 +1,11 @@
-// The node is late, killed, silent: every request is answered, and all of it comes back by itself.
+// The node is late, killed, silent, lies: every request is answered, and all of it comes back by itself.
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "driver/driver.hpp"
 #include "driver/node.hpp"
+#include "support/tcp_proxy.hpp"
 #include "support/wait.hpp"
 
 namespace arca::driver {
@@ -157,6 +158,31 @@ TEST_F(DriverFaults, ACloseGivesUpWhatIsNotAnsweredInTime) {
   EXPECT_EQ(client.close(std::chrono::milliseconds(200)), ARCA_CQL_OK);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
   node_->resume();
+}
+
+// 2^31 - 1 rows of two cells would be 64 GiB of pointers.
+TEST_F(DriverFaults, AnAnswerThatSaysMoreRowsThanItHoldsIsRefusedAndTheClientGoesOn) {
+  const std::string points = node_->contact_points();
+  const auto colon = points.rfind(':');
+  auto proxy = support::TcpProxy::start(points.substr(0, colon), std::stoi(points.substr(colon + 1)));
+  ASSERT_TRUE(proxy.has_value());
+  Client client(points.substr(0, colon) + ":" + std::to_string((*proxy)->port()));
+  ASSERT_TRUE(client.wait_connected());
+  ASSERT_EQ(client.run(insert, {"forged", "x"}).status, ARCA_CQL_OK);
+  const char* select = "SELECT id, body FROM faults.rows WHERE id = ?";
+  ASSERT_EQ(client.run(select, {"forged"}).rows.size(), 1U);
+  const std::string row = big_endian(6) + "forged";
+  for (const std::int32_t rows : {2, 1'000, 0x7FFFFFFF}) {
+    (*proxy)->forge_answers(big_endian(1) + row, big_endian(rows) + row);
+    const Answer answer = client.run(select, {"forged"});
+    EXPECT_EQ(answer.status, ARCA_CQL_SERVER);
+    EXPECT_NE(answer.message.find("unreadable rows"), std::string::npos) << answer.message;
+  }
+  (*proxy)->forge_answers(row, big_endian(7'000'000) + "forged");
+  EXPECT_EQ(client.run(select, {"forged"}).status, ARCA_CQL_SERVER);
+  (*proxy)->forge_answers({}, {});
+  EXPECT_EQ(client.run(select, {"forged"}).rows.size(), 1U);
+  EXPECT_EQ(client.status().panic_count, 0U);
 }
 
 }  // namespace
