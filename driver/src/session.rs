@@ -79,11 +79,28 @@ fn unreached(session: &Session) -> String {
     format!("a contact point answers, but no node can be reached where it says that they are: {}", named.join(", "))
 }
 
-/// Runs for as long as the client lives.
+/// Runs for as long as the client lives: a panic in it, in the crate or a callback of its, begins it anew.
 pub async fn supervise(shared: Arc<Shared>) {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let begun = Instant::now();
+        match tokio::spawn(keep_connected(shared.clone())).await {
+            Err(error) if error.is_panic() => {}
+            _ => return, // given up by close
+        }
+        note(&shared, &Failure::new(Status::Panic, "the supervision of the session panicked and begins anew"));
+        wait = if begun.elapsed() > shared.config.reconnect_max { FIRST_WAIT } else { wait };
+        sleep(with_jitter(wait)).await;
+        wait = (wait * 2).min(shared.config.reconnect_max);
+    }
+}
+
+async fn keep_connected(shared: Arc<Shared>) {
     let mut wait = FIRST_WAIT;
     let mut panics_seen = shared.panics.count.load(Ordering::Relaxed);
     loop {
+        #[cfg(feature = "test-hooks")]
+        crate::hooks::panic_at_first(&shared.config.contact_points, panics_seen);
         let keyspace = shared.link.current().and_then(|old| old.get_keyspace());
         let limit = attempt_limit(&shared.config);
         let attempt = match timeout(limit, connect(&shared.config, keyspace)).await {
