@@ -73,7 +73,7 @@ typedef struct arca_cql_result arca_cql_result;
 typedef struct arca_cql_options {
   size_t size;
   const char* contact_points;         /* "host[:port],host[:port]": required. Names are looked up at every attempt */
-  const char* local_datacenter;       /* empty: all datacenters alike */
+  const char* local_datacenter;       /* whose nodes are asked; empty: the only one. A cluster of several is then refused */
   const char* user;                   /* empty: no authentication */
   const char* password;
   uint32_t use_tls;                   /* 0: plain text */
@@ -106,7 +106,8 @@ typedef struct arca_cql_value {
 
 enum arca_cql_statement_flag {
   ARCA_CQL_IDEMPOTENT = 1u, /* the driver may send it again itself after an ambiguous failure */
-  ARCA_CQL_SERIAL = 2u      /* a conditional statement: serial consistency LOCAL_SERIAL, never sent again by the driver */
+  ARCA_CQL_SERIAL = 2u      /* a conditional statement, never sent again by the driver. LOCAL_SERIAL with a local
+                              consistency, else SERIAL */
 };
 
 typedef struct arca_cql_request {
@@ -163,6 +164,7 @@ typedef struct arca_cql_client_status {
   int32_t last_connect_status; /* arca_cql_status of the last attempt to connect */
   uint32_t reserved;
   char last_error[512];        /* of connecting, for people, ended by a zero byte; empty: none. Holds no secrets */
+  char datacenter[128];        /* whose nodes are asked: the configured one, or the only one; empty while not connected */
 } arca_cql_client_status;
 
 uint32_t arca_cql_abi_version(void);

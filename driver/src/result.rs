@@ -91,7 +91,6 @@ impl CqlResult {
     pub fn message(&self) -> Option<&CString> {
         self.message.as_ref()
     }
-
 }
 
 /// A frame says itself how many rows it has, and may lie: no more room is made than its bytes can fill.

@@ -166,6 +166,7 @@ struct ConnectionStatus {
   std::uint32_t up_count = 0;
   std::uint32_t in_flight = 0;
   std::uint64_t in_flight_bytes = 0;
+  std::string datacenter;  // whose nodes are asked; empty while not connected
   std::string last_error;  // of connecting; without secrets
 };
 

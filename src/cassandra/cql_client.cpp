@@ -338,6 +338,7 @@ ConnectionStatus CqlClient::status() const {
   made.up_count = raw.up_count;
   made.in_flight = raw.in_flight;
   made.in_flight_bytes = raw.in_flight_bytes;
+  made.datacenter = raw.datacenter;
   made.last_error = raw.last_error;
   return made;
 }

@@ -14,11 +14,11 @@ constexpr std::uint32_t directory_page_size = 500;
 using Buckets = std::vector<base::WallTime>;
 
 // All pages: a TTL has a few thousand buckets at most.
-void read_buckets(Cql& cql, Statement statement, std::int16_t shard, std::vector<std::byte> page, Buckets before,
+void read_buckets(Cql& cql, Statement statement, const ShardKey& shard, std::vector<std::byte> page, Buckets before,
                   StoreRead<Buckets> done) noexcept {
   Request request;
   request.statement = statement;
-  request.values.smallint(shard);
+  request.values.text(shard.datacenter).smallint(shard.shard);
   request.paging_state = std::move(page);
   cql.execute(std::move(request), [&cql, statement, shard, buckets = std::move(before),
                                    done = std::move(done)](const Answer& answer) mutable {
@@ -32,22 +32,17 @@ void read_buckets(Cql& cql, Statement statement, std::int16_t shard, std::vector
   });
 }
 
-// Of a segment, its key in the directory: the values of every WHERE.
-void add_key(Values& values, const SegmentName& segment) {
-  values.timestamp(segment.bucket).smallint(segment.shard).uuid(segment.id);
-}
-
 }  // namespace
 
 void CqlStore::list_buckets(std::int16_t shard, StoreRead<Buckets> done) noexcept {
-  read_buckets(state_->cql, state_->statements.list_buckets, shard, {}, {}, std::move(done));
+  read_buckets(state_->cql, state_->statements.list_buckets, {state_->datacenter(), shard}, {}, {}, std::move(done));
 }
 
 void CqlStore::list_segments(base::WallTime bucket, std::int16_t shard, std::vector<std::byte> page,
                              StoreRead<Page<SegmentEntry>> done) noexcept {
   Request request;
   request.statement = state_->statements.list_segments;
-  request.values.timestamp(bucket).smallint(shard);
+  request.values.text(state_->datacenter()).timestamp(bucket).smallint(shard);
   request.page_size = directory_page_size;
   request.paging_state = std::move(page);
   const auto decode = [bucket, shard](const Answer& answer) {
@@ -65,7 +60,7 @@ void CqlStore::list_segments(base::WallTime bucket, std::int16_t shard, std::vec
 void CqlStore::read_segment(const SegmentName& segment, StoreRead<std::optional<SegmentEntry>> done) noexcept {
   Request request;
   request.statement = state_->statements.read_segment;
-  add_key(request.values, segment);
+  state_->add_key(request.values, segment);
   const auto decode = [segment](const Answer& answer) -> std::optional<SegmentEntry> {
     if (answer.row_count() == 0) return std::nullopt;
     return segment_of(answer.row(0), segment.bucket, segment.shard);
@@ -93,16 +88,16 @@ void CqlStore::read_chunks(const Uuid& segment, std::int32_t from, std::uint32_t
 
 void CqlStore::take_lease(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,
                           StoreRead<Lease> done) noexcept {
-  state_->leases.take(shard, owner, ttl, std::move(done));
+  state_->leases.take({state_->datacenter(), shard}, owner, ttl, std::move(done));
 }
 
 void CqlStore::renew_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                            StoreRead<Lease> done) noexcept {
-  state_->leases.renew(shard, owner, epoch, ttl, std::move(done));
+  state_->leases.renew({state_->datacenter(), shard}, owner, epoch, ttl, std::move(done));
 }
 
 void CqlStore::release_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) noexcept {
-  state_->leases.release(shard, owner, epoch, std::move(done));
+  state_->leases.release({state_->datacenter(), shard}, owner, epoch, std::move(done));
 }
 
 void CqlStore::mark_replayed(const SegmentName& segment, const Progress& progress, StoreDone done) noexcept {
@@ -113,7 +108,7 @@ void CqlStore::mark_replayed(const SegmentName& segment, const Progress& progres
     request.values.integer(progress.position);
     progress.done_at ? request.values.timestamp(*progress.done_at) : request.values.unset();
     add_item_counts(request.values, progress.quarantined_items);
-    add_key(request.values, segment);
+    state_->add_key(request.values, segment);
     return request;
   };
   send_request(state_->cql, make, std::move(done));

@@ -139,7 +139,8 @@ void CqlStore::mark_rows(const SegmentName& segment, std::int32_t position, Stor
     Request request;
     request.statement = state_->statements.mark_rows;
     request.timestamp_us = write_time_of_position(position);
-    request.values.integer(position).timestamp(segment.bucket).smallint(segment.shard).uuid(segment.id);
+    request.values.integer(position);
+    state_->add_key(request.values, segment);
     return request;
   };
   send_request(state_->cql, make, std::move(done));

@@ -62,7 +62,7 @@ void execute_twice(Cql& cql, Make make, AnswerCallback done) {
 
 }  // namespace
 
-Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
+Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace, Consistency consistency) {
   const std::string table = keyspace + ".recovery_leases";
   auto statements = std::make_shared<Statements>();
   const auto add = [&cql](Statement& target, const std::string& text, StatementKind kind) -> Result<void> {
@@ -71,50 +71,59 @@ Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
     target = *made;
     return {};
   };
-  Result<void> added = add(statements->read, fmt::format("SELECT owner, epoch FROM {} WHERE shard = ?", table),
-                           StatementKind::idempotent);
+  Result<void> added =
+      add(statements->read, fmt::format("SELECT owner, epoch FROM {} WHERE datacenter = ? AND shard = ?", table),
+          StatementKind::idempotent);
   if (added) {
     // One partition, so one decision; the epoch has no TTL, the owner has.
+    added = add(statements->take,
+                fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE datacenter = ? AND shard = ? IF "
+                            "owner = null AND epoch = ? "
+                            "UPDATE {0} SET epoch = ? WHERE datacenter = ? AND shard = ? APPLY BATCH",
+                            table),
+                StatementKind::conditional);
+  }
+  if (added) {
     added = add(
-        statements->take,
-        fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE shard = ? IF owner = null AND epoch = ? "
-                    "UPDATE {0} SET epoch = ? WHERE shard = ? APPLY BATCH",
+        statements->renew,
+        fmt::format("UPDATE {} USING TTL ? SET owner = ? WHERE datacenter = ? AND shard = ? IF owner = ? AND epoch = ?",
                     table),
         StatementKind::conditional);
   }
   if (added) {
-    added = add(statements->renew,
-                fmt::format("UPDATE {} USING TTL ? SET owner = ? WHERE shard = ? IF owner = ? AND epoch = ?", table),
-                StatementKind::conditional);
-  }
-  if (added) {
     // The only delete there is: of one cell among as many as there are shards.
     added =
-        add(statements->release, fmt::format("DELETE owner FROM {} WHERE shard = ? IF owner = ? AND epoch = ?", table),
+        add(statements->release,
+            fmt::format("DELETE owner FROM {} WHERE datacenter = ? AND shard = ? IF owner = ? AND epoch = ?", table),
             StatementKind::conditional);
   }
   if (!added) return failure(added.error());
-  return LeaseTable(cql, std::move(statements));
+  return LeaseTable(cql, std::move(statements), consistency);
 }
 
-void LeaseTable::take(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,
+Request LeaseTable::request_of(Statement statement) const {
+  Request request;
+  request.statement = statement;
+  request.consistency = consistency_;
+  return request;
+}
+
+void LeaseTable::take(const ShardKey& key, const Uuid& owner, std::chrono::seconds ttl,
                       StoreRead<Lease> done) const noexcept {
-  Request read;
-  read.statement = statements_->read;
-  read.values.smallint(shard);
+  Request read = request_of(statements_->read);
+  read.values.text(key.datacenter).smallint(key.shard);
   // A plain read first: whoever finds an owner need not trouble Paxos.
-  cql_->execute(std::move(read), [self = *this, shard, owner, ttl, done = std::move(done)](const Answer& answer) {
+  cql_->execute(std::move(read), [self = *this, key, owner, ttl, done = std::move(done)](const Answer& answer) {
     if (!answer.ok()) return done(status_of(answer), {});
     const Standing standing = standing_in(answer);
-    if (standing.owner == owner) return self.renew(shard, owner, standing.epoch.value_or(0), ttl, done);
+    if (standing.owner == owner) return self.renew(key, owner, standing.epoch.value_or(0), ttl, done);
     if (standing.owner) return done({}, lease_of(standing, owner));
     const std::int64_t epoch = standing.epoch.value_or(0) + 1;
-    const auto make = [self, shard, owner, ttl, before = standing.epoch, epoch] {
-      Request request;
-      request.statement = self.statements_->take;
-      request.values.integer(seconds_of(ttl)).uuid(owner).smallint(shard);
+    const auto make = [self, key, owner, ttl, before = standing.epoch, epoch] {
+      Request request = self.request_of(self.statements_->take);
+      request.values.integer(seconds_of(ttl)).uuid(owner).text(key.datacenter).smallint(key.shard);
       before ? request.values.bigint(*before) : request.values.null();
-      request.values.bigint(epoch).smallint(shard);
+      request.values.bigint(epoch).text(key.datacenter).smallint(key.shard);
       return request;
     };
     execute_twice(*self.cql_, make, [owner, epoch, done](const Answer& taken) {
@@ -125,12 +134,16 @@ void LeaseTable::take(std::int16_t shard, const Uuid& owner, std::chrono::second
   });
 }
 
-void LeaseTable::renew(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
+void LeaseTable::renew(const ShardKey& key, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                        StoreRead<Lease> done) const noexcept {
-  const auto make = [self = *this, shard, owner, epoch, ttl] {
-    Request request;
-    request.statement = self.statements_->renew;
-    request.values.integer(seconds_of(ttl)).uuid(owner).smallint(shard).uuid(owner).bigint(epoch);
+  const auto make = [self = *this, key, owner, epoch, ttl] {
+    Request request = self.request_of(self.statements_->renew);
+    request.values.integer(seconds_of(ttl))
+        .uuid(owner)
+        .text(key.datacenter)
+        .smallint(key.shard)
+        .uuid(owner)
+        .bigint(epoch);
     return request;
   };
   execute_twice(*cql_, make, [owner, epoch, done = std::move(done)](const Answer& renewed) {
@@ -141,11 +154,10 @@ void LeaseTable::renew(std::int16_t shard, const Uuid& owner, std::int64_t epoch
   });
 }
 
-void LeaseTable::release(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) const noexcept {
-  const auto make = [self = *this, shard, owner, epoch] {
-    Request request;
-    request.statement = self.statements_->release;
-    request.values.smallint(shard).uuid(owner).bigint(epoch);
+void LeaseTable::release(const ShardKey& key, const Uuid& owner, std::int64_t epoch, StoreDone done) const noexcept {
+  const auto make = [self = *this, key, owner, epoch] {
+    Request request = self.request_of(self.statements_->release);
+    request.values.text(key.datacenter).smallint(key.shard).uuid(owner).bigint(epoch);
     return request;
   };
   // Not applied: somebody else has it, or nobody any more. Either way it is not ours.

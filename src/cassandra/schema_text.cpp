@@ -80,26 +80,28 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "AND default_time_to_live = {} AND {} AND {} AND {} "
       "AND compression = {{'class': 'NoopCompressor', 'chunk_length_in_kb': 64}}",
       space, chunk_ttl, by_time(settings.chunk_ttl), kept, no_read_repair));
-  // Which buckets of a shard have segments: what recovery reads first.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_buckets (shard smallint, bucket timestamp, PRIMARY KEY (shard, bucket)) "
-      "WITH default_time_to_live = {} AND {}",
-      space, directory_ttl, kept));
-  // The directory. The columns up to rows_position are the writer's, the replay columns the recoverer's.
+  // The directory. Each datacenter has one of its own: what a local quorum has acknowledged is read for sure only
+  // there. Which buckets of a shard have segments: what recovery reads first.
   all.push_back(
-      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_segments (bucket timestamp, shard smallint, segment uuid, "
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_buckets (datacenter text, shard smallint, bucket timestamp, "
+                  "PRIMARY KEY ((datacenter, shard), bucket)) WITH default_time_to_live = {} AND {}",
+                  space, directory_ttl, kept));
+  // The columns up to rows_position are the writer's, the replay columns the recoverer's.
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_segments (datacenter text, bucket timestamp, shard smallint, "
+                  "segment uuid, "
                   "writer bigint, host text, purpose tinyint, opened_at timestamp, sealed_at timestamp, chunks int, "
                   "spans bigint, points bigint, log_records bigint, raw_bytes bigint, stored_bytes bigint, "
                   "time_min timestamp, time_max timestamp, services frozen<set<text>>, rows_position int, "
                   "replay_position int, replayed_at timestamp, quarantined_spans bigint, quarantined_points bigint, "
-                  "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
+                  "quarantined_log_records bigint, PRIMARY KEY ((datacenter, bucket, shard), segment)) "
                   "WITH default_time_to_live = {} AND {}",
                   space, directory_ttl, kept));
-  // Who recovers which shard (and, as shard -1, who makes the tables); only ever written by conditional statements. The
-  // owner's column ends by a TTL of its own, the epoch never.
+  // Who recovers which shard (and, as shard -1 of no datacenter, who makes the tables); only ever written by
+  // conditional statements. The owner's column ends by a TTL of its own, the epoch never.
   all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.recovery_leases (shard smallint PRIMARY KEY, owner uuid, epoch bigint) "
-      "WITH id = {} AND gc_grace_seconds = 3600",
+      "CREATE TABLE IF NOT EXISTS {}.recovery_leases (datacenter text, shard smallint, owner uuid, epoch bigint, "
+      "PRIMARY KEY ((datacenter, shard))) WITH id = {} AND gc_grace_seconds = 3600",
       space, to_string(lease_table_id(space))));
   // What the Collector rejects for good.
   all.push_back(fmt::format(

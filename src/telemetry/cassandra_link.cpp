@@ -27,6 +27,9 @@ class CqlLink final : public CassandraLink {
   [[nodiscard]] cassandra::ParkingStore& store() noexcept override { return *store_; }
   [[nodiscard]] cassandra::ConnectionStatus connection() const override { return cql_.status(); }
   Result<cassandra::SchemaReport> prepare() override {
+    const std::string datacenter = cql_.status().datacenter;
+    if (datacenter.empty()) return failure(ErrorCode::unavailable, "the connection is lost");
+    store_->set_datacenter(datacenter);
     return schema_.apply ? cassandra::apply_schema(cql_, schema_, timeout_)
                          : cassandra::check_schema(cql_, schema_, timeout_);
   }

@@ -38,7 +38,8 @@ class StoreTest : public NodeTest {
     store_ = std::move(*store);
   }
   static CqlClient& client() { return *world()->client; }
-  static std::string table(const std::string& name) { return world()->schema.keyspace + "." + name; }
+  static const std::string& client_keyspace() { return world()->schema.keyspace; }
+  static std::string table(const std::string& name) { return client_keyspace() + "." + name; }
 
   SegmentHead new_head() {
     SegmentHead head;
@@ -101,6 +102,31 @@ class StoreTest : public NodeTest {
     return made;
   }
 };
+
+// What a quorum of one datacenter has acknowledged may not have come to the other yet: a recoverer there could take a
+// segment for whole that is not.
+TEST_F(StoreTest, EachDatacenterHasADirectoryOfItsOwn) {
+  store_->set_datacenter("dc1");
+  auto other = std::move(*CqlStore::create(client(), client_keyspace()));
+  other->set_datacenter("dc2");
+  const SegmentHead head = new_head();
+  ASSERT_TRUE(open(head).ok());
+  const auto buckets_of = [&](CqlStore& store) {
+    return wait_read<std::vector<base::WallTime>>(
+               [&](auto done) { store.list_buckets(head.name.shard, std::move(done)); })
+        .value;
+  };
+  EXPECT_THAT(buckets_of(*store_), Contains(head.name.bucket));
+  EXPECT_THAT(buckets_of(*other), ::testing::IsEmpty());
+  EXPECT_TRUE(entry_of(head.name));
+  std::swap(store_, other);
+  EXPECT_FALSE(entry_of(head.name));
+  const auto listed = wait_read<Page<SegmentEntry>>(
+      [&](auto done) { store_->list_segments(head.name.bucket, head.name.shard, {}, std::move(done)); });
+  EXPECT_THAT(listed.value.items, ::testing::IsEmpty());
+  store_->set_datacenter("dc1");
+  EXPECT_FALSE(entry_of(head.name)) << "the first word counts";
+}
 
 TEST_F(StoreTest, AChunkComesBackAsItWasPut) {
   const SegmentHead head = new_head();

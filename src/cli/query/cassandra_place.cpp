@@ -78,6 +78,7 @@ Result<void> CassandraAccess::connect() {
   auto store = cassandra::CqlStore::create(*client_, options_.keyspace);
   if (!store) return failure(store.error());
   store_ = std::move(*store);
+  store_->set_datacenter(client_->status().datacenter);
   ParkedReader::Options options;
   options.keyspace = options_.keyspace;
   options.timeout = options_.timeout;
