@@ -140,6 +140,7 @@ enum class StatementKind : std::uint8_t {
 // Names a statement text at one Cql.
 struct Statement {
   std::uint32_t number = 0;
+  bool is_read = false;
 };
 
 struct Request {

@@ -164,6 +164,7 @@ Result<Statement> CqlClient::State::statement(std::string_view text, StatementKi
   const std::shared_lock lock(open_mutex_);
   if (closed_) return failure(ErrorCode::shut_down, "the Cassandra client is closed");
   Statement made;
+  made.is_read = text.starts_with("SELECT ");
   const std::uint32_t flags = kind == StatementKind::conditional ? ARCA_CQL_SERIAL : ARCA_CQL_IDEMPOTENT;
   const std::int32_t status = library_.statement(client_, text.data(), text.size(), flags, &made.number);
   if (status == ARCA_CQL_OK) return made;
@@ -216,7 +217,8 @@ void CqlClient::State::execute(Request request, AnswerCallback done) noexcept {
   arca_cql_request raw{};
   raw.size = sizeof raw;
   raw.statement = request.statement.number;
-  raw.consistency = number_of(request.consistency.value_or(consistency_));
+  raw.consistency =
+      number_of(request.consistency.value_or(request.statement.is_read ? for_reading(consistency_) : consistency_));
   raw.serial = request.serial ? 1 : 0;
   raw.timestamp_us = request.timestamp_us;
   raw.page_size = request.page_size;
