@@ -31,9 +31,10 @@ constexpr std::string_view put_row_text =
     "INSERT INTO {0}.traces_overflow (trace_id, span_id, timestamp, service_name, operation_name, trace_data) "
     "VALUES (?, ?, ?, ?, ?, ?)";
 constexpr std::string_view put_entry_text =
-    "INSERT INTO {0}.overflow_traces (service, bucket, start_ns, trace_id, duration_ns, operation, spans, errors) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr std::string_view put_name_text = "INSERT INTO {0}.overflow_names (kind, service, operation) VALUES (?, ?, ?)";
+    "INSERT INTO {0}.overflow_traces (service, bucket, shard, start_ns, trace_id, duration_ns, operation, spans, "
+    "errors) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr std::string_view put_name_text = "INSERT INTO {0}.overflow_names (kind, service, name) VALUES (?, ?, ?)";
 constexpr std::string_view mark_rows_text =
     "UPDATE {0}.overflow_segments SET rows_position = ? WHERE datacenter = ? AND bucket = ? AND shard = ? AND segment "
     "= ?";
@@ -51,7 +52,8 @@ constexpr std::string_view mark_replayed_text =
     "quarantined_points = ?, quarantined_log_records = ? WHERE datacenter = ? AND bucket = ? AND shard = ? AND segment "
     "= ?";
 constexpr std::string_view put_quarantined_text =
-    "INSERT INTO {0}.quarantine (day, at, reason, refused, {1}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO {0}.quarantine (hour, shard, at, reason, refused, {1}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?)";
 
 }  // namespace
 

@@ -119,7 +119,8 @@ void CqlStore::put_quarantined(const QuarantinedChunk& chunk, StoreDone done) no
     Request request;
     request.statement = state_->statements.put_quarantined;
     request.timestamp_us = write_time(chunk.at);
-    request.values.timestamp(std::chrono::floor<std::chrono::days>(chunk.at))
+    request.values.timestamp(std::chrono::floor<std::chrono::hours>(chunk.at))
+        .smallint(quarantine_shard_of(chunk.chunk.id))
         .timestamp(chunk.at)
         .text(chunk.reason)
         .integer(signed_of(chunk.refused_item_count));

@@ -99,11 +99,13 @@ void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreD
 }
 
 void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_us, StoreDone done) noexcept {
-  const auto cut = [&entries](Cutter& cutter) {
+  const std::int16_t shard = index_shard_of(entries);
+  const auto cut = [&entries, shard](Cutter& cutter) {
     for (const TraceEntry& entry : entries.entries) {
       cutter.row([&](Values& values) {
         values.text(entries.service)
             .timestamp(entries.bucket)
+            .smallint(shard)
             .bigint(entry.start.time_since_epoch().count())
             .text(entry.trace_id)
             .bigint(entry.duration.count())
@@ -114,7 +116,7 @@ void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_u
     }
   };
   send_rows(state_->cql,
-            Cutter(state_->statements.put_entry, timestamp_us, entries.entries.size(), 8, entries.service.size() + 96),
+            Cutter(state_->statements.put_entry, timestamp_us, entries.entries.size(), 9, entries.service.size() + 96),
             cut, std::move(done));
 }
 
@@ -123,7 +125,7 @@ void CqlStore::put_names(const std::string& service, const std::vector<std::stri
   const auto both = Joined::of(2, std::move(done));
   const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
   const auto add_service = [&service](Cutter& cutter) {
-    cutter.row([&](Values& values) { values.text(kind_service).text(service).text(""); });
+    cutter.row([&](Values& values) { values.text(kind_service).text("").text(service); });
   };
   const auto add_operations = [&](Cutter& cutter) {
     for (const std::string& operation : operations) {
