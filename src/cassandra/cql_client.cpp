@@ -80,6 +80,7 @@ class CqlClient::State {
  private:
   template <class Begin>
   void send(std::unique_ptr<Pending> pending, AnswerCallback done, Begin begin) noexcept;
+  bool keep(std::uint64_t tag, std::unique_ptr<Pending>& pending) noexcept;
   std::unique_ptr<Pending> take(std::uint64_t tag) noexcept;
   void serve(const std::stop_token& stop);
   void complete_all();
@@ -172,6 +173,18 @@ Result<Statement> CqlClient::State::statement(std::string_view text, StatementKi
                  fmt::format("the Cassandra driver refuses a statement (status {}): {}", status, text));
 }
 
+// False for want of memory: it is still the caller's. Under the lock.
+bool CqlClient::State::keep(std::uint64_t tag, std::unique_ptr<Pending>& pending) noexcept {
+  try {
+    std::unique_ptr<Pending>& place = pending_[tag];
+    place = std::move(pending);
+    pending_bytes_ += place->values.bytes();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 std::unique_ptr<Pending> CqlClient::State::take(std::uint64_t tag) noexcept {
   const std::scoped_lock lock(mutex_);
   const auto found = pending_.find(tag);
@@ -194,12 +207,11 @@ void CqlClient::State::send(std::unique_ptr<Pending> pending, AnswerCallback don
       under_way.done = std::move(done);
       std::unique_lock lock(mutex_);
       const std::uint64_t tag = next_tag_++;
-      pending_bytes_ += under_way.values.bytes();
-      pending_.emplace(tag, std::move(pending));
+      const bool is_kept = keep(tag, pending);
       lock.unlock();
-      status = begin(under_way, tag);
+      status = is_kept ? begin(under_way, tag) : ARCA_CQL_NO_RESOURCES;
       if (status == ARCA_CQL_OK) return;  // from here on it may have been called back already
-      pending = take(tag);
+      if (is_kept) pending = take(tag);
       done = std::move(pending->done);
     }
   }

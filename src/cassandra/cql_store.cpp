@@ -92,8 +92,6 @@ void CqlStore::set_datacenter(const std::string& name) { state_->set_datacenter(
 
 void CqlStore::open_segment(const SegmentHead& head, StoreDone done) noexcept {
   // Both must be there before a chunk is: recovery finds the bucket first, in it the segment, in it the chunks.
-  const auto both = Joined::of(2, std::move(done));
-  const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
   const auto make_bucket = [&] {
     Request request;
     request.statement = state_->statements.put_bucket;
@@ -112,8 +110,14 @@ void CqlStore::open_segment(const SegmentHead& head, StoreDone done) noexcept {
         .timestamp(head.opened_at);
     return request;
   };
-  send_request(state_->cql, make_bucket, arrive);
-  send_request(state_->cql, make_segment, arrive);
+  attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
+    const auto both = std::make_shared<Joined>(2, kept);
+    const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
+    StoreDone of_bucket = arrive;
+    StoreDone of_segment = arrive;
+    send_request(state_->cql, make_bucket, std::move(of_bucket));
+    send_request(state_->cql, make_segment, std::move(of_segment));
+  });
 }
 
 void CqlStore::put_chunk(const SegmentName& segment, const StoredChunk& chunk, std::int64_t timestamp_us,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cassandra/store.hpp"
@@ -14,6 +15,12 @@ namespace arca::cassandra {
 struct ShardKey {
   std::string datacenter;
   std::int16_t shard = 0;
+};
+
+// What a row says, or a conditional statement that was not applied: its columns are named, not ordered.
+struct LeaseStanding {
+  std::optional<Uuid> owner;
+  std::optional<std::int64_t> epoch;
 };
 
 // Thread-safe. An unknown outcome is asked for once more: the same conditional statement tells whether the first was
@@ -34,6 +41,8 @@ class LeaseTable {
   LeaseTable(Cql& cql, std::shared_ptr<const Statements> statements, Consistency consistency)
       : cql_(&cql), statements_(std::move(statements)), consistency_(consistency) {}
   [[nodiscard]] Request request_of(Statement statement) const;
+  void take_or_renew(const LeaseStanding& standing, const ShardKey& key, const Uuid& owner, std::chrono::seconds ttl,
+                     const std::shared_ptr<const StoreRead<Lease>>& done) const;
 
   Cql* cql_;
   std::shared_ptr<const Statements> statements_;

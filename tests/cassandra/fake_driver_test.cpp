@@ -125,7 +125,7 @@ const Meaning meanings[] = {
     {ARCA_CQL_NOT_CONNECTED, Outcome::not_sent, Outcome::not_sent},
     {ARCA_CQL_CLOSED, Outcome::not_sent, Outcome::unknown},  // it was under way
     {ARCA_CQL_FORKED, Outcome::not_sent, Outcome::unknown},
-    {ARCA_CQL_NO_RESOURCES, Outcome::not_sent, Outcome::not_sent},
+    {ARCA_CQL_NO_RESOURCES, Outcome::not_sent, Outcome::unknown},
     {ARCA_CQL_UNAVAILABLE, Outcome::not_taken, Outcome::not_taken},
     {ARCA_CQL_OVERLOADED, Outcome::not_taken, Outcome::not_taken},
     {ARCA_CQL_TIMED_OUT, Outcome::unknown, Outcome::unknown},

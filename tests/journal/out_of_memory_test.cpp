@@ -1,47 +1,18 @@
 // What happens when there is no memory at one moment: the call fails, and nothing is stuck, lost or counted twice.
 // Every allocation of each call fails once.
-#include <cstdlib>
 #include <filesystem>
-#include <new>
 #include <set>
 #include <thread>
 
 #include "journal/journal_fixture.hpp"
 #include "journal/pool_fixture.hpp"
-
-namespace {
-constinit thread_local long allocations_until_failure = -1;  // negative: none fails
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (allocations_until_failure >= 0 && allocations_until_failure-- == 0) throw std::bad_alloc();
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-// The standard's nothrow forms would not come here: a sanitizer has its own, and would see two allocators mixed.
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "support/failing_memory.hpp"
 
 namespace arca::journal {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Calls with the n-th allocation failing. False if there were fewer.
-template <class Call>
-bool fails_at(long n, Call call) {
-  allocations_until_failure = n;
-  try {
-    call();
-  } catch (const std::bad_alloc&) {
-    // As the threads that call see it.
-  }
-  const bool has_failed = allocations_until_failure < 0;
-  allocations_until_failure = -1;
-  return has_failed;
-}
+using support::fails_at;
 
 TEST_F(PoolTest, WithoutMemoryNoChunkIsStuckOrLost) {
   for (long n = 0;; ++n) {
