@@ -44,7 +44,7 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   const flow::Random random = flow::uniform(os::system_random());
   it.guarded_collector_ = std::make_unique<flow::GuardedSink>(*it.collector_, clock, flow::BreakerOptions{}, random);
   os::FileSystem& files = os::posix_file_system();
-  if (files.exists(settings.state_directory) && !plan.scan_rows) {
+  if (files.exists(settings.state_directory) && !plan.scan_rows && plan.datacenter.empty()) {
     it.writers_ = std::make_unique<flow::WriterFiles>(settings.state_directory, files, clock);
   } else {
     it.writers_ = std::make_unique<flow::NoWriters>();
@@ -61,7 +61,7 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   if (plan.scan_rows) {
     if (const auto added = it.add_row_scan(options, *plan.scan_rows); !added) return tl::unexpected(added.error());
   } else if (settings.cassandra.is_configured()) {
-    if (const auto added = it.add_cassandra(options, plan.single_pass); !added) return tl::unexpected(added.error());
+    if (const auto added = it.add_cassandra(options, plan); !added) return tl::unexpected(added.error());
   }
   model::Sink& sink = it.router_ ? static_cast<model::Sink&>(*it.router_) : *it.guarded_collector_;
   it.recovery_ = std::make_unique<flow::Recovery>(*it.writers_, nullptr, sink, clock, std::move(options));
@@ -69,10 +69,11 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
 }
 
 // What is parked is one lane more; what dead writers left is parked, too, while the Collector is away.
-Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool single_pass) {
+Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, const RecoveryPlan& plan) {
   telemetry::CassandraTierOptions tier;
   tier.writer = model::WriterId{os::system_random().next() | 1U};
   tier.host = os::host_name();
+  tier.datacenter = plan.datacenter;
   tier.collector_is_well = [&door = *guarded_collector_] {
     return std::all_of(model::all_signals.begin(), model::all_signals.end(),
                        [&](model::Signal signal) { return door.is_closed(signal); });
@@ -98,7 +99,7 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, bool s
   lane.in_flight_max = settings_.requests_in_flight;
   lane.keeps_rejected = true;
   lane.tend = [&tier = *cassandra_](base::SteadyTime now) { return tier.tend_parked(now); };
-  if (single_pass) {
+  if (plan.single_pass) {
     lane.is_drained = [this, &parked, give_up_at = clock_.steady_now() + cassandra_patience] {
       return cassandra_->is_ready() ? parked.is_drained() : clock_.steady_now() >= give_up_at;
     };

@@ -24,6 +24,8 @@ struct RecoveryPlan {
   bool single_pass = true;  // begins without jitter, and does not wait for ever for Cassandra
   // Instead of everything else: sends the rows of traces_overflow, and keeps the progress under this name.
   std::optional<std::string> scan_rows = {};
+  // Instead of everything else: delivers what is parked in this datacenter, which is lost, as far as it has come here.
+  std::string datacenter = {};
 };
 
 // Not thread-safe: made and used by the main thread, but for the recovery it holds.
@@ -53,7 +55,7 @@ class RecoveryParts {
 
  private:
   RecoveryParts(const Settings& settings, os::Clock& clock);
-  Result<void> add_cassandra(flow::RecoveryOptions& options, bool single_pass);
+  Result<void> add_cassandra(flow::RecoveryOptions& options, const RecoveryPlan& plan);
   Result<void> add_row_scan(flow::RecoveryOptions& options, const std::string& name);
 
   const Settings& settings_;

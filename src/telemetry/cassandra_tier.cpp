@@ -262,7 +262,7 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSetti
   options.row_batches_in_flight = std::max<std::uint32_t>(1, settings.requests_in_flight * 3 / 8);
   options.scan_interval = settings.scan_interval;
   options.chunk_ttl = settings.chunk_ttl;
-  auto link = make_cassandra_link(settings);
+  auto link = make_cassandra_link(settings, options.datacenter);
   if (!link) return tl::unexpected(link.error());
   return start(std::move(*link), clock, std::move(options));
 }
