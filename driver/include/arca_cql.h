@@ -1,5 +1,5 @@
 /* The C interface of Arca's Cassandra driver: a small client of CQL, written in Rust over the `scylla` crate and built as
- * libarca_cql.so. Only src/sinks/cassandra/ in libarca uses it, through a table of pointers that it fills with dlopen and
+ * libarca_cql.so. Only src/cassandra/ in libarca uses it, through a table of pointers that it fills with dlopen and
  * dlsym when a Cassandra tier is configured: who configures none pays no thread, no memory and no dependency.
  *
  * It knows CQL and nothing of telemetry: which tables there are, and what is written to them, stands in C++. What Arca
@@ -9,6 +9,9 @@
  * Threads. Every function may be called from any thread, also at the same time, unless it says otherwise. The client's
  * own threads block all signals but those of faults (SEGV, BUS, FPE, ILL, TRAP, ABRT). They never call back, but for
  * the log function of the options.
+ *
+ * Memory. What Rust itself allocates ends the process when there is none, as everywhere in Rust; the large ones (rows of an
+ * answer) are asked for first, and answered ARCA_CQL_NO_RESOURCES.
  *
  * Panics. None leaves the library: a function in which one happens returns ARCA_CQL_PANIC, and a request in which one
  * happens completes with it.
@@ -69,11 +72,12 @@ typedef struct arca_cql_client arca_cql_client;
 typedef struct arca_cql_result arca_cql_result;
 
 /* Everything that a client needs. Set `size` to sizeof(arca_cql_options); all else may be zero, which means the default.
- * Texts are UTF-8, ended by a zero byte. Secrets are copied, wiped when the client goes, and never logged. */
+ * Texts are UTF-8, ended by a zero byte. Secrets are copied and never logged; the copies are wiped when the client goes,
+ * but for what is on its way to a node that asks for them. */
 typedef struct arca_cql_options {
   size_t size;
   const char* contact_points;         /* "host[:port],host[:port]": required. Names are looked up at every attempt */
-  const char* local_datacenter;       /* empty: all datacenters alike */
+  const char* local_datacenter;       /* whose nodes are asked; empty: the only one. A cluster of several is then refused */
   const char* user;                   /* empty: no authentication */
   const char* password;
   uint32_t use_tls;                   /* 0: plain text */
@@ -88,8 +92,9 @@ typedef struct arca_cql_options {
   uint32_t in_flight_max;             /* requests; 0: 256 */
   uint64_t in_flight_bytes_max;       /* bytes of values in flight; 0: 16 MiB. One request may always be in flight */
   uint32_t connect_timeout_ms;        /* 0: 2000 */
-  uint32_t request_timeout_ms;        /* 0: 15000. Longer than the server's own (10 s for writes): a client that times out
-                                         early breaks its connection by orphaned requests */
+  uint32_t request_timeout_ms;        /* 0: 15000. Longer than the server's own (by default 2 s for writes, 5 s for reads, 10 s
+                                         for ranges): a client that times out early breaks its connection by orphaned
+                                         requests */
   uint32_t keepalive_interval_ms;     /* 0: 1000 */
   uint32_t keepalive_timeout_ms;      /* 0: 2000. Together: how soon a silent node is given up */
   uint32_t reconnect_max_ms;          /* longest wait between attempts to connect; 0: 5000 */
@@ -106,7 +111,8 @@ typedef struct arca_cql_value {
 
 enum arca_cql_statement_flag {
   ARCA_CQL_IDEMPOTENT = 1u, /* the driver may send it again itself after an ambiguous failure */
-  ARCA_CQL_SERIAL = 2u      /* a conditional statement: serial consistency LOCAL_SERIAL, never sent again by the driver */
+  ARCA_CQL_SERIAL = 2u      /* a conditional statement, never sent again by the driver. LOCAL_SERIAL with a local
+                              consistency, else SERIAL */
 };
 
 typedef struct arca_cql_request {
@@ -163,6 +169,7 @@ typedef struct arca_cql_client_status {
   int32_t last_connect_status; /* arca_cql_status of the last attempt to connect */
   uint32_t reserved;
   char last_error[512];        /* of connecting, for people, ended by a zero byte; empty: none. Holds no secrets */
+  char datacenter[128];        /* whose nodes are asked: the configured one, or the only one; empty while not connected */
 } arca_cql_client_status;
 
 uint32_t arca_cql_abi_version(void);

@@ -132,6 +132,7 @@ pub struct ClientStatus {
     pub last_connect_status: i32,
     pub reserved: u32,
     pub last_error: [c_char; 512],
+    pub datacenter: [c_char; 128],
 }
 
 /// A struct of the interface whose first member is its size; all bytes zero is a valid value of it.

@@ -175,6 +175,18 @@ pub unsafe extern "C" fn arca_cql_poll(client: *mut Client, completions: *mut Co
     count
 }
 
+/// As much of it as there is room for, ended by a zero byte.
+fn copy_text(room: &mut [c_char], text: &str) {
+    room.fill(0);
+    let mut length = text.len().min(room.len() - 1);
+    while !text.is_char_boundary(length) {
+        length -= 1;
+    }
+    for (to, from) in room.iter_mut().zip(&text.as_bytes()[..length]) {
+        *to = *from as c_char;
+    }
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arca_cql_client_get_status(client: *mut Client, status: *mut ClientStatus) -> i32 {
     let fill = |client: &Client| {
@@ -192,15 +204,9 @@ pub unsafe extern "C" fn arca_cql_client_get_status(client: *mut Client, status:
         filled.request_count = client.request_count();
         filled.panic_count = client.shared.panics.count.load(Ordering::Relaxed);
         filled.last_connect_status = last.status as i32;
-        filled.last_error = [0; 512];
-        let room = filled.last_error.len() - 1;
-        let mut length = last.message.len().min(room);
-        while !last.message.is_char_boundary(length) {
-            length -= 1;
-        }
-        for (to, from) in filled.last_error.iter_mut().zip(&last.message.as_bytes()[..length]) {
-            *to = *from as c_char;
-        }
+        copy_text(&mut filled.last_error, &last.message);
+        let configured = client.shared.config.local_datacenter.as_deref();
+        copy_text(&mut filled.datacenter, &client.shared.link.datacenter(configured));
         unsafe { *status = filled };
         Status::Ok
     };

@@ -217,6 +217,14 @@ async fn run_prepared(shared: &Shared, session: &Session, job: &Job, attempts: &
     }
 }
 
+/// Who agrees on a condition: those of our datacenter when the write itself is local, else all.
+fn serial_of(consistency: Consistency) -> SerialConsistency {
+    match consistency {
+        Consistency::LocalQuorum | Consistency::LocalOne => SerialConsistency::LocalSerial,
+        _ => SerialConsistency::Serial,
+    }
+}
+
 async fn send_one(
     session: &Session,
     job: &Job,
@@ -229,7 +237,7 @@ async fn send_one(
     prepared.set_timestamp(job.timestamp_us);
     prepared.set_request_timeout(Some(left));
     if job.statement.is_serial() {
-        prepared.set_serial_consistency(Some(SerialConsistency::LocalSerial));
+        prepared.set_serial_consistency(Some(serial_of(job.consistency)));
     }
     if job.statement.is_idempotent() {
         prepared.set_is_idempotent(true);
@@ -259,7 +267,7 @@ async fn send_batch(
     batch.set_timestamp(job.timestamp_us);
     batch.set_request_timeout(Some(left));
     if job.statement.is_serial() {
-        batch.set_serial_consistency(Some(SerialConsistency::LocalSerial));
+        batch.set_serial_consistency(Some(serial_of(job.consistency)));
     }
     if job.statement.is_idempotent() {
         batch.set_is_idempotent(true);

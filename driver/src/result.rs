@@ -10,9 +10,13 @@ use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use crate::abi::{Cell, Status};
 use crate::outcome::Failure;
 
+/// The length that stands before the bytes of a cell.
+const CELL_BYTES_MIN: usize = 4;
+
 #[derive(Default)]
 pub struct CqlResult {
     /// Holds the frame that the cells point into.
+    #[allow(dead_code)]
     rows: Option<QueryRowsResult>,
     cells: Vec<Cell>,
     row_count: u64,
@@ -40,7 +44,7 @@ impl CqlResult {
         let rows = answer.into_rows_result().map_err(|error| unreadable(&error))?;
         let column_names: Vec<CString> =
             rows.column_specs().iter().map(|spec| CString::new(spec.name()).unwrap_or_default()).collect();
-        let mut cells = Vec::with_capacity(rows.rows_num() * column_names.len());
+        let mut cells = room_for_cells(rows.rows_num(), column_names.len(), rows.rows_bytes_size())?;
         let mut row_count = 0;
         for row in rows.rows::<ColumnIterator>().map_err(|error| unreadable(&error))? {
             for column in row.map_err(|error| unreadable(&error))? {
@@ -87,10 +91,15 @@ impl CqlResult {
     pub fn message(&self) -> Option<&CString> {
         self.message.as_ref()
     }
+}
 
-    /// Bytes of the frame, for those who count memory.
-    #[allow(dead_code)]
-    pub fn byte_count(&self) -> usize {
-        self.rows.as_ref().map_or(0, QueryRowsResult::rows_bytes_size)
-    }
+/// A frame says itself how many rows it has, and may lie: no more room is made than its bytes can fill.
+fn room_for_cells(rows: usize, columns: usize, bytes: usize) -> Result<Vec<Cell>, Failure> {
+    let count = rows.checked_mul(columns).filter(|count| *count <= bytes / CELL_BYTES_MIN).ok_or_else(|| {
+        let why = format!("unreadable rows: {bytes} bytes cannot hold {rows} rows of {columns} columns");
+        Failure::new(Status::Server, why)
+    })?;
+    let mut cells = Vec::new();
+    cells.try_reserve_exact(count).map_err(|error| Failure::new(Status::NoResources, error.to_string()))?;
+    Ok(cells)
 }

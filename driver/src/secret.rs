@@ -1,4 +1,5 @@
-//! The user's password: wiped when it goes, never printed, and handed to a node only when the node asks for it.
+//! The user's password: wiped when it goes, never printed, and handed to a node only when the node asks for it (that
+//! answer is the crate's, which does not wipe it).
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, compiler_fence};
 

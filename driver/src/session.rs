@@ -1,5 +1,6 @@
 //! The session with the cluster: made in the background, again and again until it stands; made anew when it lost every
 //! node for a while, because the crate's own attempts become rare (up to 11 s apart) and can hang in a TLS hand-shake.
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
@@ -51,13 +52,18 @@ impl Link {
         self.session.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    fn replace(&self, session: Arc<Session>) {
-        *self.session.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(session);
+    fn replace(&self, session: Option<Arc<Session>>) {
+        *self.session.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = session;
     }
 
     /// Of the last attempt to connect: Status::Ok and no text when it succeeded.
     pub fn last(&self) -> Failure {
         lock(&self.last).clone()
+    }
+
+    /// The one whose nodes are asked; empty while there is no session.
+    pub fn datacenter(&self, configured: Option<&str>) -> String {
+        self.current().and_then(|session| datacenter_of(&session, configured).ok()).unwrap_or_default()
     }
 
     /// Known nodes, and how many of them are reachable.
@@ -72,6 +78,27 @@ fn count_nodes(session: &Session) -> (usize, usize) {
     (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
 }
 
+/// The datacenter whose nodes are asked. A local consistency counts replicas there, so what it acknowledges is read for
+/// sure only there: which one it is must be certain, for as long as the session lives.
+fn datacenter_of(session: &Session, configured: Option<&str>) -> Result<String, Failure> {
+    let state = session.get_cluster_state();
+    let there: BTreeSet<&str> = state.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
+    let names = || there.iter().copied().collect::<Vec<_>>().join(", ");
+    match configured {
+        Some(name) if there.is_empty() || there.contains(name) => Ok(name.to_string()),
+        Some(name) => {
+            let why = format!("no node is in the datacenter {name} of local_datacenter; there are {}", names());
+            Err(Failure::new(Status::NotConnected, why))
+        }
+        None if there.len() > 1 => {
+            let why =
+                format!("the cluster has the datacenters {}: set local_datacenter to the one of this host", names());
+            Err(Failure::new(Status::NotConnected, why))
+        }
+        None => Ok(there.first().copied().unwrap_or_default().to_string()),
+    }
+}
+
 /// A cluster behind translated addresses or ports looks so: whoever configured it must learn which ones it names.
 fn unreached(session: &Session) -> String {
     let state = session.get_cluster_state();
@@ -79,11 +106,28 @@ fn unreached(session: &Session) -> String {
     format!("a contact point answers, but no node can be reached where it says that they are: {}", named.join(", "))
 }
 
-/// Runs for as long as the client lives.
+/// Runs for as long as the client lives: a panic in it, in the crate or a callback of its, begins it anew.
 pub async fn supervise(shared: Arc<Shared>) {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let begun = Instant::now();
+        match tokio::spawn(keep_connected(shared.clone())).await {
+            Err(error) if error.is_panic() => {}
+            _ => return, // given up by close
+        }
+        note(&shared, &Failure::new(Status::Panic, "the supervision of the session panicked and begins anew"));
+        wait = if begun.elapsed() > shared.config.reconnect_max { FIRST_WAIT } else { wait };
+        sleep(with_jitter(wait)).await;
+        wait = (wait * 2).min(shared.config.reconnect_max);
+    }
+}
+
+async fn keep_connected(shared: Arc<Shared>) {
     let mut wait = FIRST_WAIT;
     let mut panics_seen = shared.panics.count.load(Ordering::Relaxed);
     loop {
+        #[cfg(feature = "test-hooks")]
+        crate::hooks::panic_at_first(&shared.config.contact_points, panics_seen);
         let keyspace = shared.link.current().and_then(|old| old.get_keyspace());
         let limit = attempt_limit(&shared.config);
         let attempt = match timeout(limit, connect(&shared.config, keyspace)).await {
@@ -95,7 +139,7 @@ pub async fn supervise(shared: Arc<Shared>) {
         match attempt {
             Ok(session) => {
                 let (known, up) = count_nodes(&session);
-                shared.link.replace(Arc::new(session));
+                shared.link.replace(Some(Arc::new(session)));
                 if up > 0 {
                     note(&shared, &Failure::new(Status::Ok, ""));
                     shared.config.log.info(&format!("connected to Cassandra: {up} of {known} nodes"));
@@ -111,7 +155,8 @@ pub async fn supervise(shared: Arc<Shared>) {
     }
 }
 
-/// Returns when the session has lost every node, or when a panic has made it suspect; true if it had a node before.
+/// Returns when the session has lost every node, when the cluster has grown a second datacenter and nobody has said which
+/// is ours, or when a panic has made the session suspect; true if it had a node before.
 async fn watch(shared: &Shared, panics_seen: &mut u64) -> bool {
     let Some(session) = shared.link.current() else {
         return false;
@@ -119,6 +164,11 @@ async fn watch(shared: &Shared, panics_seen: &mut u64) -> bool {
     let mut seen_up = false;
     let mut last_up = Instant::now();
     loop {
+        if let Err(failure) = datacenter_of(&session, shared.config.local_datacenter.as_deref()) {
+            shared.link.replace(None);
+            note(shared, &failure);
+            return false;
+        }
         if count_nodes(&session).1 > 0 {
             if !seen_up && shared.link.last().status != Status::Ok {
                 note(shared, &Failure::new(Status::Ok, "")); // it came back by itself
@@ -197,5 +247,7 @@ async fn connect(config: &Config, keyspace: Option<Arc<String>>) -> Result<Sessi
     if let Some(keyspace) = keyspace {
         builder = builder.use_keyspace(keyspace.as_str(), true);
     }
-    builder.build().await.map_err(|error| outcome::of_session(&error))
+    let session = builder.build().await.map_err(|error| outcome::of_session(&error))?;
+    datacenter_of(&session, config.local_datacenter.as_deref())?;
+    Ok(session)
 }

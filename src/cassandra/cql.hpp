@@ -140,6 +140,7 @@ enum class StatementKind : std::uint8_t {
 // Names a statement text at one Cql.
 struct Statement {
   std::uint32_t number = 0;
+  bool is_read = false;
 };
 
 struct Request {
@@ -166,6 +167,7 @@ struct ConnectionStatus {
   std::uint32_t up_count = 0;
   std::uint32_t in_flight = 0;
   std::uint64_t in_flight_bytes = 0;
+  std::string datacenter;  // whose nodes are asked; empty while not connected
   std::string last_error;  // of connecting; without secrets
 };
 

@@ -80,6 +80,7 @@ class CqlClient::State {
  private:
   template <class Begin>
   void send(std::unique_ptr<Pending> pending, AnswerCallback done, Begin begin) noexcept;
+  bool keep(std::uint64_t tag, std::unique_ptr<Pending>& pending) noexcept;
   std::unique_ptr<Pending> take(std::uint64_t tag) noexcept;
   void serve(const std::stop_token& stop);
   void complete_all();
@@ -164,11 +165,24 @@ Result<Statement> CqlClient::State::statement(std::string_view text, StatementKi
   const std::shared_lock lock(open_mutex_);
   if (closed_) return failure(ErrorCode::shut_down, "the Cassandra client is closed");
   Statement made;
+  made.is_read = text.starts_with("SELECT ");
   const std::uint32_t flags = kind == StatementKind::conditional ? ARCA_CQL_SERIAL : ARCA_CQL_IDEMPOTENT;
   const std::int32_t status = library_.statement(client_, text.data(), text.size(), flags, &made.number);
   if (status == ARCA_CQL_OK) return made;
   return failure(ErrorCode::internal,
                  fmt::format("the Cassandra driver refuses a statement (status {}): {}", status, text));
+}
+
+// False for want of memory: it is still the caller's. Under the lock.
+bool CqlClient::State::keep(std::uint64_t tag, std::unique_ptr<Pending>& pending) noexcept {
+  try {
+    std::unique_ptr<Pending>& place = pending_[tag];
+    place = std::move(pending);
+    pending_bytes_ += place->values.bytes();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 std::unique_ptr<Pending> CqlClient::State::take(std::uint64_t tag) noexcept {
@@ -193,12 +207,11 @@ void CqlClient::State::send(std::unique_ptr<Pending> pending, AnswerCallback don
       under_way.done = std::move(done);
       std::unique_lock lock(mutex_);
       const std::uint64_t tag = next_tag_++;
-      pending_bytes_ += under_way.values.bytes();
-      pending_.emplace(tag, std::move(pending));
+      const bool is_kept = keep(tag, pending);
       lock.unlock();
-      status = begin(under_way, tag);
+      status = is_kept ? begin(under_way, tag) : ARCA_CQL_NO_RESOURCES;
       if (status == ARCA_CQL_OK) return;  // from here on it may have been called back already
-      pending = take(tag);
+      if (is_kept) pending = take(tag);
       done = std::move(pending->done);
     }
   }
@@ -216,7 +229,8 @@ void CqlClient::State::execute(Request request, AnswerCallback done) noexcept {
   arca_cql_request raw{};
   raw.size = sizeof raw;
   raw.statement = request.statement.number;
-  raw.consistency = number_of(request.consistency.value_or(consistency_));
+  raw.consistency =
+      number_of(request.consistency.value_or(request.statement.is_read ? for_reading(consistency_) : consistency_));
   raw.serial = request.serial ? 1 : 0;
   raw.timestamp_us = request.timestamp_us;
   raw.page_size = request.page_size;
@@ -338,6 +352,7 @@ ConnectionStatus CqlClient::status() const {
   made.up_count = raw.up_count;
   made.in_flight = raw.in_flight;
   made.in_flight_bytes = raw.in_flight_bytes;
+  made.datacenter = raw.datacenter;
   made.last_error = raw.last_error;
   return made;
 }

@@ -56,12 +56,6 @@ arca_cql_options driver_options(const ConnectionSettings& settings, DriverLog& l
 
 std::uint16_t number_of(Consistency consistency) noexcept {
   switch (consistency) {
-    case Consistency::one:
-      return ARCA_CQL_ONE;
-    case Consistency::two:
-      return ARCA_CQL_TWO;
-    case Consistency::three:
-      return ARCA_CQL_THREE;
     case Consistency::quorum:
       return ARCA_CQL_QUORUM;
     case Consistency::all:
@@ -70,10 +64,14 @@ std::uint16_t number_of(Consistency consistency) noexcept {
       return ARCA_CQL_LOCAL_QUORUM;
     case Consistency::each_quorum:
       return ARCA_CQL_EACH_QUORUM;
-    case Consistency::local_one:
-      return ARCA_CQL_LOCAL_ONE;
   }
   return ARCA_CQL_LOCAL_QUORUM;
+}
+
+// What a quorum of our datacenter has acknowledged is read by a quorum there. That holds for each_quorum and all, too;
+// they are no levels to read at: one replica that is down would stop recovery.
+Consistency for_reading(Consistency consistency) noexcept {
+  return consistency == Consistency::quorum ? Consistency::quorum : Consistency::local_quorum;
 }
 
 }  // namespace arca::cassandra

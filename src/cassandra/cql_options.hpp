@@ -26,5 +26,7 @@ class DriverLog {
 arca_cql_options driver_options(const ConnectionSettings& settings, DriverLog& log) noexcept;
 
 std::uint16_t number_of(Consistency consistency) noexcept;
+// The level of the reads beside writes of this one.
+Consistency for_reading(Consistency consistency) noexcept;
 
 }  // namespace arca::cassandra

@@ -1,6 +1,7 @@
 #include "cassandra/cql_outcome.hpp"
 
 #include <cstddef>
+#include <exception>
 #include <type_traits>
 
 namespace arca::cassandra {
@@ -97,13 +98,16 @@ class DriverRows final : public Answer::Rows {
 
 }  // namespace
 
-Answer answer_of_call(std::int32_t status) {
+Answer answer_of_call(std::int32_t status) noexcept {
   const Meaning meaning = meaning_of(status);
   Answer answer;
   // A call that is answered so did not begin, unless the driver itself broke in it.
   answer.outcome = meaning.outcome == Outcome::ok ? Outcome::unknown : meaning.outcome;
   answer.refusal = meaning.refusal;
-  answer.message = meaning.text;
+  try {
+    answer.message = meaning.text;
+  } catch (const std::exception&) {  // no memory for the text; the outcome is what counts
+  }
   return answer;
 }
 
@@ -112,8 +116,11 @@ Answer answer_of_completion(const CqlLibrary& library, const arca_cql_completion
   Answer answer;
   answer.outcome = meaning.outcome;
   answer.refusal = meaning.refusal;
-  // It was under way when the client closed: it may have been written.
-  if (completion.status == ARCA_CQL_CLOSED || completion.status == ARCA_CQL_FORKED) answer.outcome = Outcome::unknown;
+  // It was under way, when the client closed or when there was no memory for its answer: it may have been written.
+  if (completion.status == ARCA_CQL_CLOSED || completion.status == ARCA_CQL_FORKED ||
+      completion.status == ARCA_CQL_NO_RESOURCES) {
+    answer.outcome = Outcome::unknown;
+  }
   if (completion.result == nullptr) {
     if (!answer.ok()) answer.message = meaning.text;
     return answer;

@@ -9,7 +9,7 @@
 namespace arca::cassandra {
 
 // Of a call that was not begun: no completion comes.
-Answer answer_of_call(std::int32_t status);
+Answer answer_of_call(std::int32_t status) noexcept;
 // Of a request that was begun. Takes the result.
 Answer answer_of_completion(const CqlLibrary& library, const arca_cql_completion& completion);
 

@@ -14,6 +14,9 @@ class CqlStore final : public ParkingStore {
   // `cql` outlives it. Fails only if statements cannot be registered.
   static Result<std::unique_ptr<CqlStore>> create(Cql& cql, const std::string& keyspace);
   ~CqlStore() override;
+  // Whose directory of segments and leases it is from now on: of the datacenter whose nodes are asked. Before anything
+  // of the directory is asked; known only once a node has been reached. The first word counts.
+  void set_datacenter(const std::string& name);
 
   void open_segment(const SegmentHead& head, StoreDone done) noexcept override;
   void put_chunk(const SegmentName& segment, const StoredChunk& chunk, std::int64_t timestamp_us,

@@ -14,42 +14,45 @@ constexpr std::uint32_t directory_page_size = 500;
 using Buckets = std::vector<base::WallTime>;
 
 // All pages: a TTL has a few thousand buckets at most.
-void read_buckets(Cql& cql, Statement statement, std::int16_t shard, std::vector<std::byte> page, Buckets before,
-                  StoreRead<Buckets> done) noexcept {
+void read_buckets(Cql& cql, Statement statement, const ShardKey& shard, std::vector<std::byte> page,
+                  const std::shared_ptr<Buckets>& before, const Kept<StoreRead<Buckets>>& done) {
   Request request;
   request.statement = statement;
-  request.values.smallint(shard);
+  request.values.text(shard.datacenter).smallint(shard.shard);
   request.paging_state = std::move(page);
-  cql.execute(std::move(request), [&cql, statement, shard, buckets = std::move(before),
-                                   done = std::move(done)](const Answer& answer) mutable {
-    if (!answer.ok()) return done(status_of(answer), {});
-    for (std::size_t i = 0; i < answer.row_count(); ++i) {
-      if (const auto bucket = answer.row(i).timestamp(0)) buckets.push_back(*bucket);
-    }
+  AnswerCallback answered = [&cql, statement, shard, before, done](const Answer& answer) {
+    if (!answer.ok()) return (*done)(status_of(answer), {});
     const base::Bytes next = answer.rows ? answer.rows->paging_state() : base::Bytes();
-    if (next.empty()) return done({}, std::move(buckets));
-    read_buckets(cql, statement, shard, {next.begin(), next.end()}, std::move(buckets), std::move(done));
-  });
-}
-
-// Of a segment, its key in the directory: the values of every WHERE.
-void add_key(Values& values, const SegmentName& segment) {
-  values.timestamp(segment.bucket).smallint(segment.shard).uuid(segment.id);
+    const bool is_taken = attempt(done, [&] {
+      for (std::size_t i = 0; i < answer.row_count(); ++i) {
+        if (const auto bucket = answer.row(i).timestamp(0)) before->push_back(*bucket);
+      }
+      if (!next.empty()) read_buckets(cql, statement, shard, {next.begin(), next.end()}, before, done);
+    });
+    if (is_taken && next.empty()) (*done)({}, std::move(*before));
+  };
+  cql.execute(std::move(request), std::move(answered));
 }
 
 }  // namespace
 
 void CqlStore::list_buckets(std::int16_t shard, StoreRead<Buckets> done) noexcept {
-  read_buckets(state_->cql, state_->statements.list_buckets, shard, {}, {}, std::move(done));
+  attempt_with(std::move(done), [&](const Kept<StoreRead<Buckets>>& kept) {
+    const ShardKey key{state_->datacenter(), shard};
+    read_buckets(state_->cql, state_->statements.list_buckets, key, {}, std::make_shared<Buckets>(), kept);
+  });
 }
 
 void CqlStore::list_segments(base::WallTime bucket, std::int16_t shard, std::vector<std::byte> page,
                              StoreRead<Page<SegmentEntry>> done) noexcept {
-  Request request;
-  request.statement = state_->statements.list_segments;
-  request.values.timestamp(bucket).smallint(shard);
-  request.page_size = directory_page_size;
-  request.paging_state = std::move(page);
+  const auto make = [&] {
+    Request request;
+    request.statement = state_->statements.list_segments;
+    request.values.text(state_->datacenter()).timestamp(bucket).smallint(shard);
+    request.page_size = directory_page_size;
+    request.paging_state = std::move(page);
+    return request;
+  };
   const auto decode = [bucket, shard](const Answer& answer) {
     Page<SegmentEntry> found;
     for (std::size_t i = 0; i < answer.row_count(); ++i) {
@@ -59,26 +62,32 @@ void CqlStore::list_segments(base::WallTime bucket, std::int16_t shard, std::vec
     found.next.assign(next.begin(), next.end());
     return found;
   };
-  send_read<Page<SegmentEntry>>(state_->cql, std::move(request), decode, std::move(done));
+  send_read<Page<SegmentEntry>>(state_->cql, make, decode, std::move(done));
 }
 
 void CqlStore::read_segment(const SegmentName& segment, StoreRead<std::optional<SegmentEntry>> done) noexcept {
-  Request request;
-  request.statement = state_->statements.read_segment;
-  add_key(request.values, segment);
+  const auto make = [&] {
+    Request request;
+    request.statement = state_->statements.read_segment;
+    state_->add_key(request.values, segment);
+    return request;
+  };
   const auto decode = [segment](const Answer& answer) -> std::optional<SegmentEntry> {
     if (answer.row_count() == 0) return std::nullopt;
     return segment_of(answer.row(0), segment.bucket, segment.shard);
   };
-  send_read<std::optional<SegmentEntry>>(state_->cql, std::move(request), decode, std::move(done));
+  send_read<std::optional<SegmentEntry>>(state_->cql, make, decode, std::move(done));
 }
 
 void CqlStore::read_chunks(const Uuid& segment, std::int32_t from, std::uint32_t limit,
                            StoreRead<std::vector<StoredChunk>> done) noexcept {
-  Request request;
-  request.statement = state_->statements.read_chunks;
-  request.values.uuid(segment).integer(from).integer(signed_of(limit));
-  request.page_size = limit;  // so that one answer holds them all
+  const auto make = [&] {
+    Request request;
+    request.statement = state_->statements.read_chunks;
+    request.values.uuid(segment).integer(from).integer(signed_of(limit));
+    request.page_size = limit;  // so that one answer holds them all
+    return request;
+  };
   const auto decode = [](const Answer& answer) {
     std::vector<StoredChunk> chunks;
     chunks.reserve(answer.row_count());
@@ -88,21 +97,21 @@ void CqlStore::read_chunks(const Uuid& segment, std::int32_t from, std::uint32_t
     }
     return chunks;
   };
-  send_read<std::vector<StoredChunk>>(state_->cql, std::move(request), decode, std::move(done));
+  send_read<std::vector<StoredChunk>>(state_->cql, make, decode, std::move(done));
 }
 
 void CqlStore::take_lease(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,
                           StoreRead<Lease> done) noexcept {
-  state_->leases.take(shard, owner, ttl, std::move(done));
+  state_->leases.take({state_->datacenter(), shard}, owner, ttl, std::move(done));
 }
 
 void CqlStore::renew_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                            StoreRead<Lease> done) noexcept {
-  state_->leases.renew(shard, owner, epoch, ttl, std::move(done));
+  state_->leases.renew({state_->datacenter(), shard}, owner, epoch, ttl, std::move(done));
 }
 
 void CqlStore::release_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) noexcept {
-  state_->leases.release(shard, owner, epoch, std::move(done));
+  state_->leases.release({state_->datacenter(), shard}, owner, epoch, std::move(done));
 }
 
 void CqlStore::mark_replayed(const SegmentName& segment, const Progress& progress, StoreDone done) noexcept {
@@ -113,7 +122,7 @@ void CqlStore::mark_replayed(const SegmentName& segment, const Progress& progres
     request.values.integer(progress.position);
     progress.done_at ? request.values.timestamp(*progress.done_at) : request.values.unset();
     add_item_counts(request.values, progress.quarantined_items);
-    add_key(request.values, segment);
+    state_->add_key(request.values, segment);
     return request;
   };
   send_request(state_->cql, make, std::move(done));
@@ -124,7 +133,8 @@ void CqlStore::put_quarantined(const QuarantinedChunk& chunk, StoreDone done) no
     Request request;
     request.statement = state_->statements.put_quarantined;
     request.timestamp_us = write_time(chunk.at);
-    request.values.timestamp(std::chrono::floor<std::chrono::days>(chunk.at))
+    request.values.timestamp(std::chrono::floor<std::chrono::hours>(chunk.at))
+        .smallint(quarantine_shard_of(chunk.chunk.id))
         .timestamp(chunk.at)
         .text(chunk.reason)
         .integer(signed_of(chunk.refused_item_count));

@@ -49,7 +49,7 @@ class Cutter {
   std::vector<Batch> batches_;
 };
 
-void send_batch(Cql& cql, Batch batch, AnswerCallback done) noexcept {
+void send_batch(Cql& cql, Batch&& batch, AnswerCallback&& done) noexcept {
   if (batch.row_count > 1) return cql.batch(std::move(batch), std::move(done));
   Request request;
   request.statement = batch.statement;
@@ -61,17 +61,15 @@ void send_batch(Cql& cql, Batch batch, AnswerCallback done) noexcept {
 // `cut` adds its rows to a cutter; copying them may take more memory than there is.
 template <class Cut>
 void send_rows(Cql& cql, Cutter cutter, Cut cut, StoreDone done) noexcept {
-  try {
+  attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
     cut(cutter);
-  } catch (const std::exception& error) {
-    return done({Outcome::not_sent, Refusal::none, error.what()});
-  }
-  std::vector<Batch>& batches = cutter.batches();
-  if (batches.empty()) return done({});
-  const auto all = Joined::of(batches.size(), std::move(done));
-  for (Batch& batch : batches) {
-    send_batch(cql, std::move(batch), [all](const Answer& answer) { all->arrive(status_of(answer)); });
-  }
+    std::vector<Batch>& batches = cutter.batches();
+    if (batches.empty()) return (*kept)({});
+    const auto all = std::make_shared<Joined>(batches.size(), kept);
+    const AnswerCallback arrive = [all](const Answer& answer) { all->arrive(status_of(answer)); };
+    std::vector<AnswerCallback> callbacks(batches.size(), arrive);
+    for (std::size_t i = 0; i < batches.size(); ++i) send_batch(cql, std::move(batches[i]), std::move(callbacks[i]));
+  });
 }
 
 }  // namespace
@@ -99,11 +97,13 @@ void CqlStore::put_rows(const TraceRows& rows, std::int64_t timestamp_us, StoreD
 }
 
 void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_us, StoreDone done) noexcept {
-  const auto cut = [&entries](Cutter& cutter) {
+  const std::int16_t shard = index_shard_of(entries);
+  const auto cut = [&entries, shard](Cutter& cutter) {
     for (const TraceEntry& entry : entries.entries) {
       cutter.row([&](Values& values) {
         values.text(entries.service)
             .timestamp(entries.bucket)
+            .smallint(shard)
             .bigint(entry.start.time_since_epoch().count())
             .text(entry.trace_id)
             .bigint(entry.duration.count())
@@ -114,24 +114,29 @@ void CqlStore::put_entries(const TraceEntries& entries, std::int64_t timestamp_u
     }
   };
   send_rows(state_->cql,
-            Cutter(state_->statements.put_entry, timestamp_us, entries.entries.size(), 8, entries.service.size() + 96),
+            Cutter(state_->statements.put_entry, timestamp_us, entries.entries.size(), 9, entries.service.size() + 96),
             cut, std::move(done));
 }
 
 void CqlStore::put_names(const std::string& service, const std::vector<std::string>& operations,
                          StoreDone done) noexcept {
-  const auto both = Joined::of(2, std::move(done));
-  const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
   const auto add_service = [&service](Cutter& cutter) {
-    cutter.row([&](Values& values) { values.text(kind_service).text(service).text(""); });
+    cutter.row([&](Values& values) { values.text(kind_service).text("").text(service); });
   };
   const auto add_operations = [&](Cutter& cutter) {
     for (const std::string& operation : operations) {
       cutter.row([&](Values& values) { values.text(kind_operation).text(service).text(operation); });
     }
   };
-  send_rows(state_->cql, Cutter(state_->statements.put_name, 0, 1, 3, 64), add_service, arrive);
-  send_rows(state_->cql, Cutter(state_->statements.put_name, 0, operations.size(), 3, 64), add_operations, arrive);
+  attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
+    const auto both = std::make_shared<Joined>(2, kept);
+    const auto arrive = [both](StoreStatus status) { both->arrive(std::move(status)); };
+    StoreDone of_service = arrive;
+    StoreDone of_operations = arrive;
+    const Statement put = state_->statements.put_name;
+    send_rows(state_->cql, Cutter(put, 0, 1, 3, 64), add_service, std::move(of_service));
+    send_rows(state_->cql, Cutter(put, 0, operations.size(), 3, 64), add_operations, std::move(of_operations));
+  });
 }
 
 void CqlStore::mark_rows(const SegmentName& segment, std::int32_t position, StoreDone done) noexcept {
@@ -139,7 +144,8 @@ void CqlStore::mark_rows(const SegmentName& segment, std::int32_t position, Stor
     Request request;
     request.statement = state_->statements.mark_rows;
     request.timestamp_us = write_time_of_position(position);
-    request.values.integer(position).timestamp(segment.bucket).smallint(segment.shard).uuid(segment.id);
+    request.values.integer(position);
+    state_->add_key(request.values, segment);
     return request;
   };
   send_request(state_->cql, make, std::move(done));

@@ -18,14 +18,8 @@ struct LeaseTable::Statements {
 
 namespace {
 
-// What a row says, or a conditional statement that was not applied: its columns are named, not ordered.
-struct Standing {
-  std::optional<Uuid> owner;
-  std::optional<std::int64_t> epoch;
-};
-
-Standing standing_in(const Answer& answer) {
-  Standing found;
+LeaseStanding standing_in(const Answer& answer) {
+  LeaseStanding found;
   if (answer.row_count() == 0) return found;
   const std::vector<std::string> columns = answer.rows->columns();
   const auto column = [&](std::string_view name) {
@@ -37,7 +31,7 @@ Standing standing_in(const Answer& answer) {
   return found;
 }
 
-Lease lease_of(const Standing& standing, const Uuid& asker) {
+Lease lease_of(const LeaseStanding& standing, const Uuid& asker) {
   Lease lease;
   lease.held = standing.owner == asker;
   lease.owner = standing.owner.value_or(Uuid{});
@@ -50,19 +44,22 @@ std::int32_t seconds_of(std::chrono::seconds ttl) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(ttl.count() + 1, 2, 86'400));
 }
 
-// Executes; an unknown outcome once more.
-template <class Make>
-void execute_twice(Cql& cql, Make make, AnswerCallback done) {
-  Request first = make();
-  cql.execute(std::move(first), [&cql, make = std::move(make), done = std::move(done)](Answer answer) {
-    if (answer.outcome != Outcome::unknown) return done(std::move(answer));
-    cql.execute(make(), done);
-  });
+// Executes; an unknown outcome once more. `take` takes the answer, unless memory has run out and `done` knows.
+template <class Done, class Make, class Take>
+void execute_twice(Cql& cql, const Kept<Done>& done, Make make, Take take) {
+  AnswerCallback answered = [&cql, done, make, take](Answer answer) {
+    if (answer.outcome != Outcome::unknown) return take(answer);
+    attempt(done, [&] {
+      AnswerCallback again = take;
+      cql.execute(make(), std::move(again));
+    });
+  };
+  cql.execute(make(), std::move(answered));
 }
 
 }  // namespace
 
-Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
+Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace, Consistency consistency) {
   const std::string table = keyspace + ".recovery_leases";
   auto statements = std::make_shared<Statements>();
   const auto add = [&cql](Statement& target, const std::string& text, StatementKind kind) -> Result<void> {
@@ -71,85 +68,105 @@ Result<LeaseTable> LeaseTable::create(Cql& cql, const std::string& keyspace) {
     target = *made;
     return {};
   };
-  Result<void> added = add(statements->read, fmt::format("SELECT owner, epoch FROM {} WHERE shard = ?", table),
-                           StatementKind::idempotent);
+  Result<void> added =
+      add(statements->read, fmt::format("SELECT owner, epoch FROM {} WHERE datacenter = ? AND shard = ?", table),
+          StatementKind::idempotent);
   if (added) {
     // One partition, so one decision; the epoch has no TTL, the owner has.
+    added = add(statements->take,
+                fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE datacenter = ? AND shard = ? IF "
+                            "owner = null AND epoch = ? "
+                            "UPDATE {0} SET epoch = ? WHERE datacenter = ? AND shard = ? APPLY BATCH",
+                            table),
+                StatementKind::conditional);
+  }
+  if (added) {
     added = add(
-        statements->take,
-        fmt::format("BEGIN BATCH UPDATE {0} USING TTL ? SET owner = ? WHERE shard = ? IF owner = null AND epoch = ? "
-                    "UPDATE {0} SET epoch = ? WHERE shard = ? APPLY BATCH",
+        statements->renew,
+        fmt::format("UPDATE {} USING TTL ? SET owner = ? WHERE datacenter = ? AND shard = ? IF owner = ? AND epoch = ?",
                     table),
         StatementKind::conditional);
   }
   if (added) {
-    added = add(statements->renew,
-                fmt::format("UPDATE {} USING TTL ? SET owner = ? WHERE shard = ? IF owner = ? AND epoch = ?", table),
-                StatementKind::conditional);
-  }
-  if (added) {
     // The only delete there is: of one cell among as many as there are shards.
     added =
-        add(statements->release, fmt::format("DELETE owner FROM {} WHERE shard = ? IF owner = ? AND epoch = ?", table),
+        add(statements->release,
+            fmt::format("DELETE owner FROM {} WHERE datacenter = ? AND shard = ? IF owner = ? AND epoch = ?", table),
             StatementKind::conditional);
   }
   if (!added) return failure(added.error());
-  return LeaseTable(cql, std::move(statements));
+  return LeaseTable(cql, std::move(statements), consistency);
 }
 
-void LeaseTable::take(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,
+Request LeaseTable::request_of(Statement statement) const {
+  Request request;
+  request.statement = statement;
+  request.consistency = consistency_;
+  return request;
+}
+
+void LeaseTable::take(const ShardKey& key, const Uuid& owner, std::chrono::seconds ttl,
                       StoreRead<Lease> done) const noexcept {
-  Request read;
-  read.statement = statements_->read;
-  read.values.smallint(shard);
-  // A plain read first: whoever finds an owner need not trouble Paxos.
-  cql_->execute(std::move(read), [self = *this, shard, owner, ttl, done = std::move(done)](const Answer& answer) {
-    if (!answer.ok()) return done(status_of(answer), {});
-    const Standing standing = standing_in(answer);
-    if (standing.owner == owner) return self.renew(shard, owner, standing.epoch.value_or(0), ttl, done);
-    if (standing.owner) return done({}, lease_of(standing, owner));
-    const std::int64_t epoch = standing.epoch.value_or(0) + 1;
-    const auto make = [self, shard, owner, ttl, before = standing.epoch, epoch] {
-      Request request;
-      request.statement = self.statements_->take;
-      request.values.integer(seconds_of(ttl)).uuid(owner).smallint(shard);
-      before ? request.values.bigint(*before) : request.values.null();
-      request.values.bigint(epoch).smallint(shard);
+  attempt_with(std::move(done), [&](const Kept<StoreRead<Lease>>& kept) {
+    Request read = request_of(statements_->read);
+    read.values.text(key.datacenter).smallint(key.shard);
+    // A plain read first: whoever finds an owner need not trouble Paxos.
+    AnswerCallback answered = [self = *this, key, owner, ttl, kept](const Answer& answer) {
+      if (!answer.ok()) return (*kept)(status_of(answer), {});
+      attempt(kept, [&] { self.take_or_renew(standing_in(answer), key, owner, ttl, kept); });
+    };
+    cql_->execute(std::move(read), std::move(answered));
+  });
+}
+
+// After what the plain read has found.
+void LeaseTable::take_or_renew(const LeaseStanding& standing, const ShardKey& key, const Uuid& owner,
+                               std::chrono::seconds ttl, const Kept<StoreRead<Lease>>& done) const {
+  if (standing.owner == owner) return renew(key, owner, standing.epoch.value_or(0), ttl, *done);
+  if (standing.owner) return (*done)({}, lease_of(standing, owner));
+  const std::int64_t epoch = standing.epoch.value_or(0) + 1;
+  const auto make = [self = *this, key, owner, ttl, before = standing.epoch, epoch] {
+    Request request = self.request_of(self.statements_->take);
+    request.values.integer(seconds_of(ttl)).uuid(owner).text(key.datacenter).smallint(key.shard);
+    before ? request.values.bigint(*before) : request.values.null();
+    request.values.bigint(epoch).text(key.datacenter).smallint(key.shard);
+    return request;
+  };
+  execute_twice(*cql_, done, make, [owner, epoch, done](const Answer& taken) {
+    if (!taken.ok()) return (*done)(status_of(taken), {});
+    // Not applied, and yet ours: the first of two was.
+    (*done)({}, taken.applied() ? Lease{true, owner, epoch} : lease_of(standing_in(taken), owner));
+  });
+}
+
+void LeaseTable::renew(const ShardKey& key, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
+                       StoreRead<Lease> done) const noexcept {
+  attempt_with(std::move(done), [&](const Kept<StoreRead<Lease>>& kept) {
+    const auto make = [self = *this, key, owner, epoch, ttl] {
+      Request request = self.request_of(self.statements_->renew);
+      request.values.integer(seconds_of(ttl)).uuid(owner).text(key.datacenter).smallint(key.shard);
+      request.values.uuid(owner).bigint(epoch);
       return request;
     };
-    execute_twice(*self.cql_, make, [owner, epoch, done](const Answer& taken) {
-      if (!taken.ok()) return done(status_of(taken), {});
-      // Not applied, and yet ours: the first of two was.
-      done({}, taken.applied() ? Lease{true, owner, epoch} : lease_of(standing_in(taken), owner));
+    execute_twice(*cql_, kept, make, [owner, epoch, kept](const Answer& renewed) {
+      if (!renewed.ok()) return (*kept)(status_of(renewed), {});
+      Lease lease = renewed.applied() ? Lease{true, owner, epoch} : lease_of(standing_in(renewed), owner);
+      lease.held = renewed.applied();  // of another epoch it is not the same lease
+      (*kept)({}, lease);
     });
   });
 }
 
-void LeaseTable::renew(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
-                       StoreRead<Lease> done) const noexcept {
-  const auto make = [self = *this, shard, owner, epoch, ttl] {
-    Request request;
-    request.statement = self.statements_->renew;
-    request.values.integer(seconds_of(ttl)).uuid(owner).smallint(shard).uuid(owner).bigint(epoch);
-    return request;
-  };
-  execute_twice(*cql_, make, [owner, epoch, done = std::move(done)](const Answer& renewed) {
-    if (!renewed.ok()) return done(status_of(renewed), {});
-    Lease lease = renewed.applied() ? Lease{true, owner, epoch} : lease_of(standing_in(renewed), owner);
-    lease.held = renewed.applied();  // of another epoch it is not the same lease
-    done({}, lease);
+void LeaseTable::release(const ShardKey& key, const Uuid& owner, std::int64_t epoch, StoreDone done) const noexcept {
+  attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
+    const auto make = [self = *this, key, owner, epoch] {
+      Request request = self.request_of(self.statements_->release);
+      request.values.text(key.datacenter).smallint(key.shard).uuid(owner).bigint(epoch);
+      return request;
+    };
+    // Not applied: somebody else has it, or nobody any more. Either way it is not ours.
+    execute_twice(*cql_, kept, make, [kept](const Answer& released) { (*kept)(status_of(released)); });
   });
-}
-
-void LeaseTable::release(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) const noexcept {
-  const auto make = [self = *this, shard, owner, epoch] {
-    Request request;
-    request.statement = self.statements_->release;
-    request.values.smallint(shard).uuid(owner).bigint(epoch);
-    return request;
-  };
-  // Not applied: somebody else has it, or nobody any more. Either way it is not ours.
-  execute_twice(*cql_, make, [done = std::move(done)](const Answer& released) { done(status_of(released)); });
 }
 
 }  // namespace arca::cassandra

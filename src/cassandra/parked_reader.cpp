@@ -1,8 +1,11 @@
 #include "cassandra/parked_reader.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 #include <unordered_map>
 
 #include "cassandra/parked_reader_state.hpp"
@@ -17,17 +20,16 @@ constexpr std::uint32_t index_page_size = 1000;
 constexpr std::uint32_t names_page_size = 5000;
 
 constexpr std::string_view rows_text = "SELECT trace_data FROM {0}.traces_overflow WHERE trace_id = ?";
-constexpr std::string_view names_text = "SELECT service, operation FROM {0}.overflow_names WHERE kind = ?";
-constexpr std::string_view names_of_service_text =
-    "SELECT service, operation FROM {0}.overflow_names WHERE kind = ? AND service = ?";
+constexpr std::string_view names_text = "SELECT name FROM {0}.overflow_names WHERE kind = ? AND service = ?";
+// The shards of a service and bucket as one question: whoever looks back for days asks a thousand times.
 constexpr std::string_view index_text =
-    "SELECT start_ns, trace_id, duration_ns, errors FROM {0}.overflow_traces WHERE service = ? AND bucket = ? AND "
-    "start_ns >= ? AND start_ns < ? LIMIT ?";
+    "SELECT start_ns, trace_id, duration_ns, errors, shard FROM {0}.overflow_traces WHERE service = ? AND bucket = ? "
+    "AND shard IN ({2}) AND start_ns >= ? AND start_ns < ? PER PARTITION LIMIT ?";
 constexpr std::string_view heads_text =
     "SELECT position, writer, sequence, signal, sealed_at_ns, raw_size FROM {0}.overflow_chunks WHERE segment = ? "
     "AND position >= ?";
-constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE day = ?";
-constexpr std::string_view quarantine_days_text = "SELECT DISTINCT day FROM {0}.quarantine";
+constexpr std::string_view quarantine_text = "SELECT reason, {1} FROM {0}.quarantine WHERE hour = ? AND shard = ?";
+constexpr std::string_view quarantine_parts_text = "SELECT DISTINCT hour, shard FROM {0}.quarantine";
 
 // The rows of a page lie in memory together: so many as make a mebibyte, if they are like those before.
 std::uint32_t next_page_size(std::size_t row_count, std::uint64_t bytes) noexcept {
@@ -51,16 +53,15 @@ Error ParkedReader::State::error_of(const StoreStatus& status) {
 }
 
 Result<void> ParkedReader::State::prepare() {
-  const std::pair<Statement*, std::string_view> all[] = {{&rows, rows_text},
-                                                         {&names, names_text},
-                                                         {&names_of_service, names_of_service_text},
-                                                         {&index, index_text},
-                                                         {&heads, heads_text},
-                                                         {&quarantine, quarantine_text},
-                                                         {&quarantine_days, quarantine_days_text}};
+  const std::pair<Statement*, std::string_view> all[] = {
+      {&rows, rows_text},   {&names, names_text},           {&index, index_text},
+      {&heads, heads_text}, {&quarantine, quarantine_text}, {&quarantine_parts, quarantine_parts_text}};
+  std::array<std::int16_t, index_shard_count> shards{};
+  std::iota(shards.begin(), shards.end(), std::int16_t{0});
   for (const auto& [target, pattern] : all) {
     const auto statement =
-        cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns), StatementKind::idempotent);
+        cql.statement(fmt::format(fmt::runtime(pattern), options.keyspace, chunk_columns, fmt::join(shards, ", ")),
+                      StatementKind::idempotent);
     if (!statement) return failure(statement.error());
     *target = *statement;
   }
@@ -130,22 +131,30 @@ Result<void> ParkedReader::services(const TakeName& take) {
       state_->names, 1,
       [](std::size_t) {
         Values values;
-        values.text(kind_service);
+        values.text(kind_service).text("");
         return values;
       },
       names_page_size, [&](std::size_t, const Row& row) { return take(row.text(0), ""); });
 }
 
 Result<void> ParkedReader::operations(const std::string& service, const TakeName& take) {
+  std::vector<std::string> of;
+  if (!service.empty()) of.push_back(service);
+  if (of.empty()) {
+    const auto listed = services([&](std::string_view name, std::string_view) {
+      of.emplace_back(name);
+      return true;
+    });
+    if (!listed) return listed;
+  }
   return state_->select(
-      service.empty() ? state_->names : state_->names_of_service, 1,
-      [&](std::size_t) {
+      state_->names, of.size(),
+      [&](std::size_t number) {
         Values values;
-        values.text(kind_operation);
-        if (!service.empty()) values.text(service);
+        values.text(kind_operation).text(of[number]);
         return values;
       },
-      names_page_size, [&](std::size_t, const Row& row) { return take(row.text(0), row.text(1)); });
+      names_page_size, [&](std::size_t number, const Row& row) { return take(of[number], row.text(0)); });
 }
 
 // The buckets in which a trace of this time may have begun, the newest first.
@@ -163,7 +172,7 @@ std::vector<base::WallTime> ParkedReader::State::index_buckets(const TimeRange& 
 Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
   constexpr std::size_t questions_max = 1024;  // of one step
   const std::size_t services = query.services.size();
-  const std::size_t lines_max = std::max<std::size_t>(200, 2 * query.limit);  // of one service and bucket
+  const std::size_t lines_max = std::max<std::size_t>(200, 2 * query.limit);  // of one shard of a service and bucket
   IndexAnswer answer;
   if (services == 0) return answer;
   const std::int64_t first = query.range.since ? nanos(*query.range.since) : 0;
@@ -175,7 +184,7 @@ Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
   for (std::size_t step = 2; at < buckets.size() && found.size() < query.limit && certain_from == INT64_MIN;
        step *= 2) {
     const std::size_t count = std::min({step, buckets.size() - at, std::max<std::size_t>(1, questions_max / services)});
-    std::vector<std::size_t> line_counts(count * services);
+    std::vector<std::array<std::size_t, index_shard_count>> line_counts(count * services);
     const auto done = state_->select(
         state_->index, line_counts.size(),
         [&](std::size_t number) {
@@ -187,7 +196,8 @@ Result<IndexAnswer> ParkedReader::find_traces(const IndexQuery& query) {
         index_page_size,
         [&](std::size_t number, const Row& row) {
           const std::int64_t start = row.bigint(0).value_or(0);
-          if (++line_counts[number] == lines_max) certain_from = std::max(certain_from, start);
+          const auto shard = static_cast<std::size_t>(row.smallint(4).value_or(0)) % index_shard_count;
+          if (++line_counts[number][shard] == lines_max) certain_from = std::max(certain_from, start);
           if (row.bigint(2).value_or(0) < query.duration_min.count()) return true;
           if (query.errors_only && row.integer(3).value_or(0) == 0) return true;
           const auto [place, is_new] = found.try_emplace(std::string(row.text(1)), start);

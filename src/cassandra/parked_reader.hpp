@@ -87,7 +87,7 @@ class ParkedReader {
   // Chunks as they are stored, in no order; one that is not there is left out. Stops when `take` says false.
   using TakeChunk = std::function<bool(const StoredChunk&)>;
   Result<void> read_chunks(const std::vector<ChunkSpot>& spots, const TakeChunk& take);
-  // Rejected chunks, the newest days first.
+  // Rejected chunks, the newest hours first.
   using TakeRejected = std::function<bool(const StoredChunk&, const std::string& reason)>;
   Result<void> read_quarantine(const TimeRange& range, const TakeRejected& take);
 

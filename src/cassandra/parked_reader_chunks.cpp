@@ -10,7 +10,7 @@ namespace arca::cassandra {
 namespace {
 
 constexpr std::uint32_t heads_page_size = 1000;
-constexpr std::uint32_t quarantine_page_size = 16;  // rows with payloads
+constexpr std::uint32_t quarantine_page_size = 8;  // rows with payloads
 constexpr base::Duration clock_margin = std::chrono::minutes(5);
 
 // Whether a segment may hold items of this time, as far as the directory says.
@@ -97,22 +97,24 @@ Result<void> ParkedReader::read_chunks(const std::vector<ChunkSpot>& spots, cons
 }
 
 Result<void> ParkedReader::read_quarantine(const TimeRange& range, const TakeRejected& take) {
-  std::vector<base::WallTime> days;
+  std::vector<std::pair<base::WallTime, std::int16_t>> parts;
   const auto listed = state_->select(
-      state_->quarantine_days, 1, [](std::size_t) { return Values(); }, 0,
+      state_->quarantine_parts, 1, [](std::size_t) { return Values(); }, 0,
       [&](std::size_t, const Row& row) {
-        const auto day = row.timestamp(0);
-        // Rejected after it was recorded: a day that ended before leaves nothing to find.
-        if (day && (!range.since || *day + std::chrono::days(1) + clock_margin >= *range.since)) days.push_back(*day);
+        const auto hour = row.timestamp(0);
+        // Rejected after it was recorded: an hour that ended before leaves nothing to find.
+        if (hour && (!range.since || *hour + std::chrono::hours(1) + clock_margin >= *range.since)) {
+          parts.emplace_back(*hour, row.smallint(1).value_or(0));
+        }
         return true;
       });
   if (!listed) return listed;
-  std::sort(days.rbegin(), days.rend());
+  std::sort(parts.rbegin(), parts.rend());
   return state_->select(
-      state_->quarantine, days.size(),
+      state_->quarantine, parts.size(),
       [&](std::size_t number) {
         Values values;
-        values.timestamp(days[number]);
+        values.timestamp(parts[number].first).smallint(parts[number].second);
         return values;
       },
       quarantine_page_size,

@@ -54,11 +54,10 @@ class ParkedReader::State {
   const Options options;
   Statement rows;
   Statement names;
-  Statement names_of_service;
   Statement index;
   Statement heads;
   Statement quarantine;
-  Statement quarantine_days;
+  Statement quarantine_parts;
 };
 
 }  // namespace arca::cassandra

@@ -22,7 +22,7 @@ struct RowScannerOptions {
   std::string scan = "default";            // names the progress: under another name everything is sent again
   model::WriterId writer;                  // of the chunks that are made
   std::uint32_t range_count = 1024;        // constant for a scan
-  std::uint32_t page_size = 200;           // rows
+  std::uint32_t page_size = 200;           // rows; fewer while pages do not come in time
   std::uint64_t chunk_size = 128U << 10U;  // bytes; a larger row is a chunk of its own
   std::uint32_t read_ahead_chunks = 16;    // made and not yet settled: no page is read beyond it
   base::Duration progress_interval = std::chrono::seconds(1);

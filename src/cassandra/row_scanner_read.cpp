@@ -190,18 +190,31 @@ void RowScanner::State::read_page() {
   auto answer = later<Answer>([this](const Answer& found) { take_page(found); });
   auto shared = std::make_shared<decltype(answer)>(std::move(answer));
   is_asking_ = true;
-  call([this, first = joiner_->begin_token(), last = whole.last, page = paging_state_, shared] {
+  call([this, first = joiner_->begin_token(), last = whole.last, page = paging_state_, rows = page_size_, shared] {
     Request request;
     request.statement = statements_.read_rows;
     request.values.bigint(first).bigint(last);
-    request.page_size = options_.page_size;
+    request.page_size = rows;
     request.paging_state = page;
     cql_.execute(std::move(request), [shared](Answer found) { (*shared)(std::move(found)); });
   });
 }
 
+// Rows may have megabytes: a page of them that takes longer than a request may would be asked for again for ever.
+void RowScanner::State::fit_page_size(const Answer& answer) {
+  constexpr std::uint32_t trial_pages = 16;  // then a larger one is tried, which may cost a time-out
+  if (answer.outcome == Outcome::unknown) {
+    page_size_ = std::max<std::uint32_t>(1, page_size_ / 2);
+    good_page_count_ = 0;
+  } else if (answer.ok() && page_size_ < options_.page_size && ++good_page_count_ >= trial_pages) {
+    page_size_ = std::min(options_.page_size, page_size_ * 2);
+    good_page_count_ = 0;
+  }
+}
+
 void RowScanner::State::take_page(const Answer& answer) {
   is_asking_ = false;
+  fit_page_size(answer);
   if (fail(answer, "read rows")) return;
   for (std::size_t i = 0; i < answer.row_count(); ++i) take_row(answer.row(i));
   const base::Bytes next = answer.rows ? answer.rows->paging_state() : base::Bytes();

@@ -20,7 +20,11 @@ class RowScanner::State final : public AsyncState {
   };
 
   State(Cql& cql, os::Clock& clock, RowScannerOptions options, Statements statements)
-      : cql_(cql), clock_(clock), options_(std::move(options)), statements_(statements) {
+      : cql_(cql),
+        clock_(clock),
+        options_(std::move(options)),
+        statements_(statements),
+        page_size_(options_.page_size) {
     status_.range_count = options_.range_count;
   }
 
@@ -62,6 +66,7 @@ class RowScanner::State final : public AsyncState {
   void take_progress(const Answer& answer);
   void read_page();
   void take_page(const Answer& answer);
+  void fit_page_size(const Answer& answer);
   void take_row(const Row& row);
   void keep(std::optional<JoinedRows> rows);
   void end_range();
@@ -82,6 +87,8 @@ class RowScanner::State final : public AsyncState {
   std::uint32_t next_ = 0;                 // the range that is read
   std::optional<RowJoiner> joiner_;        // of it
   std::vector<std::byte> paging_state_;
+  std::uint32_t page_size_;                // less than asked for while pages do not come in time: large rows
+  std::uint32_t good_page_count_ = 0;      // of this size, in a row
   std::map<std::uint64_t, Piece> pieces_;  // by sequence: in the order of their making
   std::uint64_t sequence_ = 0;
   bool is_asking_ = false;

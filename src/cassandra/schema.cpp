@@ -20,10 +20,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view lease_table_name = "recovery_leases";
-constexpr std::int16_t maker_shard = -1;       // of the lease of the one who makes the tables
 constexpr std::chrono::seconds maker_ttl{60};  // longer than one statement of the schema takes
 constexpr std::chrono::seconds agreement_time{10};
 constexpr milliseconds pause_between_attempts{200};
+
+// Of the lease of the one who makes the tables: one for all datacenters, so all of them have a say in it.
+ShardKey maker_key() { return {"*", -1}; }
 
 // A conversation with one time limit over all of its requests. Not thread-safe: of one call.
 class Talk {
@@ -277,7 +279,7 @@ bool quorum_is_possible(Cql& cql, const SchemaSettings& settings) {
 Result<std::optional<Lease>> take_turn(const Talk& talk, Cql& cql, const LeaseTable& leases, const Uuid& owner,
                                        const SchemaSettings& settings, std::string& why) {
   const auto [status, lease] =
-      talk.wait_for<Lease>([&](StoreRead<Lease> done) { leases.take(maker_shard, owner, maker_ttl, std::move(done)); });
+      talk.wait_for<Lease>([&](StoreRead<Lease> done) { leases.take(maker_key(), owner, maker_ttl, std::move(done)); });
   if (status.ok()) {
     why = "somebody else makes the tables and has not ended in time";
     return lease.held ? std::optional<Lease>(lease) : std::nullopt;
@@ -290,7 +292,7 @@ Result<std::optional<Lease>> take_turn(const Talk& talk, Cql& cql, const LeaseTa
 }
 
 Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSettings& settings) {
-  const auto leases = LeaseTable::create(cql, settings.keyspace);
+  const auto leases = LeaseTable::create(cql, settings.keyspace, Consistency::quorum);
   if (!leases) return failure(leases.error());
   const Uuid owner = random_uuid(os::system_random());
   for (;;) {
@@ -306,7 +308,7 @@ Result<SchemaReport> make_tables(const Talk& talk, Cql& cql, const SchemaSetting
       if (!report) return report;
       const auto made = execute_all(talk, statements_for(*report, settings, false));
       talk.wait_for<bool>([&](const StoreRead<bool>& done) {
-        leases->release(maker_shard, owner, (*turn)->epoch,
+        leases->release(maker_key(), owner, (*turn)->epoch,
                         [done](StoreStatus status) { done(std::move(status), true); });
       });
       if (!made) return failure(made.error());

@@ -80,44 +80,49 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "AND default_time_to_live = {} AND {} AND {} AND {} "
       "AND compression = {{'class': 'NoopCompressor', 'chunk_length_in_kb': 64}}",
       space, chunk_ttl, by_time(settings.chunk_ttl), kept, no_read_repair));
-  // Which buckets of a shard have segments: what recovery reads first.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_buckets (shard smallint, bucket timestamp, PRIMARY KEY (shard, bucket)) "
-      "WITH default_time_to_live = {} AND {}",
-      space, directory_ttl, kept));
-  // The directory. The columns up to rows_position are the writer's, the replay columns the recoverer's.
+  // The directory. Each datacenter has one of its own: what a local quorum has acknowledged is read for sure only
+  // there. Which buckets of a shard have segments: what recovery reads first.
   all.push_back(
-      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_segments (bucket timestamp, shard smallint, segment uuid, "
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_buckets (datacenter text, shard smallint, bucket timestamp, "
+                  "PRIMARY KEY ((datacenter, shard), bucket)) WITH default_time_to_live = {} AND {}",
+                  space, directory_ttl, kept));
+  // The columns up to rows_position are the writer's, the replay columns the recoverer's.
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_segments (datacenter text, bucket timestamp, shard smallint, "
+                  "segment uuid, "
                   "writer bigint, host text, purpose tinyint, opened_at timestamp, sealed_at timestamp, chunks int, "
                   "spans bigint, points bigint, log_records bigint, raw_bytes bigint, stored_bytes bigint, "
                   "time_min timestamp, time_max timestamp, services frozen<set<text>>, rows_position int, "
                   "replay_position int, replayed_at timestamp, quarantined_spans bigint, quarantined_points bigint, "
-                  "quarantined_log_records bigint, PRIMARY KEY ((bucket, shard), segment)) "
+                  "quarantined_log_records bigint, PRIMARY KEY ((datacenter, bucket, shard), segment)) "
                   "WITH default_time_to_live = {} AND {}",
                   space, directory_ttl, kept));
-  // Who recovers which shard (and, as shard -1, who makes the tables); only ever written by conditional statements. The
-  // owner's column ends by a TTL of its own, the epoch never.
+  // Who recovers which shard (and, as shard -1 of no datacenter, who makes the tables); only ever written by
+  // conditional statements. The owner's column ends by a TTL of its own, the epoch never.
   all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.recovery_leases (shard smallint PRIMARY KEY, owner uuid, epoch bigint) "
-      "WITH id = {} AND gc_grace_seconds = 3600",
+      "CREATE TABLE IF NOT EXISTS {}.recovery_leases (datacenter text, shard smallint, owner uuid, epoch bigint, "
+      "PRIMARY KEY ((datacenter, shard))) WITH id = {} AND gc_grace_seconds = 3600",
       space, to_string(lease_table_id(space))));
-  // What the Collector rejects for good.
+  // What the Collector rejects for good. A Collector that rejects everything must not fill one partition for a day.
   all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.quarantine (day timestamp, writer bigint, sequence bigint, at timestamp, "
+      "CREATE TABLE IF NOT EXISTS {}.quarantine (hour timestamp, shard smallint, writer bigint, sequence bigint, at "
+      "timestamp, "
       "reason text, refused int, signal tinyint, items int, sealed_at_ns bigint, codec tinyint, raw_size int, "
-      "checksum int, payload blob, PRIMARY KEY ((day), writer, sequence)) "
+      "checksum int, payload blob, PRIMARY KEY ((hour, shard), writer, sequence)) "
       "WITH default_time_to_live = {} AND {} AND {}",
       space, chunk_ttl, by_time(settings.chunk_ttl), kept));
-  // Look-up by service and time, and the names that occur: of kind 'service' (operation '') and of kind 'operation'.
+  // Look-up by service and time, and the names that occur: of kind 'service', of the service ''; of kind 'operation',
+  // of its service.
   all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_traces (service text, bucket timestamp, start_ns bigint, trace_id text, "
-      "duration_ns bigint, operation text, spans int, errors int, "
-      "PRIMARY KEY ((service, bucket), start_ns, trace_id)) WITH CLUSTERING ORDER BY (start_ns DESC, trace_id ASC) "
+      "CREATE TABLE IF NOT EXISTS {}.overflow_traces (service text, bucket timestamp, shard smallint, start_ns bigint, "
+      "trace_id text, duration_ns bigint, operation text, spans int, errors int, "
+      "PRIMARY KEY ((service, bucket, shard), start_ns, trace_id)) WITH CLUSTERING ORDER BY (start_ns DESC, trace_id "
+      "ASC) "
       "AND default_time_to_live = {} AND {} AND {} AND {}",
       space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
   all.push_back(
-      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, operation text, "
-                  "PRIMARY KEY ((kind), service, operation)) WITH default_time_to_live = {} AND {}",
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, name text, "
+                  "PRIMARY KEY ((kind, service), name)) WITH default_time_to_live = {} AND {}",
                   space, settings.row_ttl.count(), kept));
   // How far `arca recover --scan-rows` has come.
   all.push_back(

@@ -10,7 +10,8 @@
 
 namespace arca::cassandra {
 
-enum class Consistency : std::uint8_t { one, two, three, quorum, all, local_quorum, each_quorum, local_one };
+// Each makes what one side was told of visible to the other: less than a quorum is not on offer.
+enum class Consistency : std::uint8_t { local_quorum, quorum, each_quorum, all };
 
 struct ConnectionSettings {
   std::string contact_points;  // "host[:port],host[:port]"

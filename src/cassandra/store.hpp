@@ -39,7 +39,7 @@ base::WallTime bucket_of(base::WallTime time) noexcept;
 // All segments of one writer stand in one shard, so one recoverer sees them all, in their order.
 std::int16_t shard_of(model::WriterId writer) noexcept;
 
-// The kinds of rows in overflow_names: a service (its operation is empty), and an operation of a service.
+// The kinds of rows in overflow_names: a service (of the service ''), and an operation of a service.
 inline constexpr std::string_view kind_service = "service";
 inline constexpr std::string_view kind_operation = "operation";
 

@@ -1,5 +1,5 @@
 // Small parts of which the operations of CqlStore and LeaseTable are made: a status from an answer, one status from
-// several, and values read without losing a callback.
+// several, and requests that are made without losing a callback, also when there is no memory to make them.
 #pragma once
 
 #include <algorithm>
@@ -12,52 +12,90 @@
 
 namespace arca::cassandra {
 
-inline StoreStatus status_of(const Answer& answer) { return {answer.outcome, answer.refusal, answer.message}; }
-
-// Sends what `make` makes. It may run out of memory, since it copies rows: then nothing was sent.
-template <class Make>
-void send_request(Cql& cql, Make&& make, StoreDone done) noexcept {
-  Request request;
+inline StoreStatus status_of(const Answer& answer) noexcept {
+  StoreStatus status{answer.outcome, answer.refusal, {}};
   try {
-    request = make();
-  } catch (const std::exception& error) {
-    return done({Outcome::not_sent, Refusal::none, error.what()});
+    status.message = answer.message;
+  } catch (const std::exception&) {  // no memory for the text; the outcome is what counts
   }
-  cql.execute(std::move(request), [done = std::move(done)](const Answer& answer) { done(status_of(answer)); });
+  return status;
 }
 
-// Sends a read; `decode` turns the answer into what was asked for.
-template <class T, class Decode>
-void send_read(Cql& cql, Request&& request, Decode decode, StoreRead<T> done) noexcept {
-  cql.execute(std::move(request), [decode = std::move(decode), done = std::move(done)](const Answer& answer) {
-    StoreStatus status = status_of(answer);
-    T value{};
-    if (status.ok()) {
-      try {
-        value = decode(answer);
-      } catch (const std::exception& error) {
-        status = {Outcome::unknown, Refusal::none, error.what()};
-        value = T{};
+// A callback where passing it on costs no memory.
+template <class Done>
+using Kept = std::shared_ptr<const Done>;
+
+inline void say_no_memory(const StoreDone& done) noexcept { done({Outcome::not_sent, Refusal::none, "no memory"}); }
+template <class T>
+void say_no_memory(const StoreRead<T>& done) noexcept {
+  done({Outcome::not_sent, Refusal::none, "no memory"}, T{});
+}
+
+// Runs `step`, which makes requests and, last of all, sends them: what throws has run out of memory before, and `done`
+// hears of it. Whether all went well.
+template <class Done, class Step>
+bool attempt(const Kept<Done>& done, Step step) noexcept {
+  try {
+    step();
+    return true;
+  } catch (const std::exception&) {
+    say_no_memory(*done);
+    return false;
+  }
+}
+// The same with a callback that is not kept yet: `step` gets it.
+template <class Done, class Step>
+void attempt_with(Done done, Step step) noexcept {
+  Kept<Done> kept;
+  try {
+    kept = std::make_shared<const Done>(std::move(done));
+  } catch (const std::exception&) {
+    return say_no_memory(done);
+  }
+  attempt(kept, [&] { step(kept); });
+}
+
+// Sends what `make` makes.
+template <class Make>
+void send_request(Cql& cql, Make&& make, StoreDone done) noexcept {
+  attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
+    AnswerCallback answered = [kept](const Answer& answer) { (*kept)(status_of(answer)); };
+    cql.execute(make(), std::move(answered));
+  });
+}
+
+// Sends a read that `make` makes; `decode` turns the answer into what was asked for.
+template <class T, class Make, class Decode>
+void send_read(Cql& cql, Make&& make, Decode decode, StoreRead<T> done) noexcept {
+  attempt_with(std::move(done), [&](const Kept<StoreRead<T>>& kept) {
+    AnswerCallback answered = [decode = std::move(decode), kept](const Answer& answer) {
+      StoreStatus status = status_of(answer);
+      T value{};
+      if (status.ok()) {
+        try {
+          value = decode(answer);
+        } catch (const std::exception& error) {
+          status = {Outcome::unknown, Refusal::none, error.what()};
+          value = T{};
+        }
       }
-    }
-    done(std::move(status), std::move(value));
+      (*kept)(std::move(status), std::move(value));
+    };
+    cql.execute(make(), std::move(answered));
   });
 }
 
 // Several requests that are one operation: done when all are, with the gravest of their outcomes. Thread-safe.
 class Joined {
  public:
-  static std::shared_ptr<Joined> of(std::size_t count, StoreDone done) {
-    return std::make_shared<Joined>(count, std::move(done));
-  }
-  Joined(std::size_t count, StoreDone done) : left_(count), done_(std::move(done)) {}
+  Joined(std::size_t count, Kept<StoreDone> done) : left_(count), done_(std::move(done)) {}
 
   void arrive(StoreStatus status) {
     std::unique_lock lock(mutex_);
     if (gravity(status.outcome) > gravity(worst_.outcome)) worst_ = std::move(status);
     if (--left_ > 0) return;
     lock.unlock();
-    done_(std::move(worst_));
+    (*done_)(std::move(worst_));
   }
 
  private:
@@ -81,7 +119,7 @@ class Joined {
   std::mutex mutex_;
   std::size_t left_;  // these protected by mutex_
   StoreStatus worst_{};
-  const StoreDone done_;
+  const Kept<StoreDone> done_;
 };
 
 }  // namespace arca::cassandra

@@ -1,5 +1,9 @@
 #include "cassandra/store_columns.hpp"
 
+#include <span>
+
+#include "base/crc32c.hpp"
+
 namespace arca::cassandra {
 namespace {
 
@@ -80,6 +84,16 @@ void add_chunk_body(Values& values, const StoredChunk& chunk) {
 
 void add_item_counts(Values& values, const std::array<std::uint64_t, model::signal_count>& counts) {
   for (const std::uint64_t count : counts) values.bigint(signed_of(count));
+}
+
+std::int16_t index_shard_of(const TraceEntries& entries) noexcept {
+  if (entries.entries.empty()) return 0;
+  const std::string& first = entries.entries.front().trace_id;
+  return static_cast<std::int16_t>(base::crc32c(std::as_bytes(std::span(first))) % index_shard_count);
+}
+
+std::int16_t quarantine_shard_of(const model::ChunkId& id) noexcept {
+  return static_cast<std::int16_t>((id.writer.value + id.sequence) % quarantine_shard_count);
 }
 
 std::int64_t write_time(base::WallTime at) noexcept {

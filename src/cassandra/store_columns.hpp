@@ -8,6 +8,14 @@
 
 namespace arca::cassandra {
 
+// A partition that many write into at the same time is cut into so many: of the index by service and time, read as one;
+// and of the quarantine.
+inline constexpr std::int16_t index_shard_count = 8;
+inline constexpr std::int16_t quarantine_shard_count = 16;
+// All lines of one chunk, service and bucket stand in one, so that they are one write.
+std::int16_t index_shard_of(const TraceEntries& entries) noexcept;
+std::int16_t quarantine_shard_of(const model::ChunkId& id) noexcept;
+
 // In the order in which the functions below read and write them.
 inline constexpr std::string_view segment_columns =
     "segment, writer, host, purpose, opened_at, sealed_at, chunks, spans, points, log_records, raw_bytes, "

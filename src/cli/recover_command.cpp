@@ -85,6 +85,10 @@ class RecoverCommand final : public Command {
     app.add_option("--scan", scan_, "The name of the scan; under a new one everything is sent again")
         ->type_name("NAME")
         ->capture_default_str();
+    app.add_option("--datacenter", datacenter_,
+                   "Delivers what is parked in this datacenter of Cassandra, which is lost for good, as far as it has "
+                   "come to the local one, and does nothing else")
+        ->type_name("NAME");
     app.add_flag("--json", json_, "Prints the result as JSON");
   }
 
@@ -92,15 +96,16 @@ class RecoverCommand final : public Command {
     if (watch_ && dry_run_) {
       return console.error("recover", "--watch and --dry-run exclude each other", "Choose one.", ExitCode::usage);
     }
-    if (scan_rows_ && (watch_ || dry_run_)) {
-      return console.error("recover", "--scan-rows excludes --watch and --dry-run", "Choose one.", ExitCode::usage);
+    if (scan_rows_ && (watch_ || dry_run_ || !datacenter_.empty())) {
+      return console.error("recover", "--scan-rows excludes --watch, --dry-run and --datacenter", "Choose one.",
+                           ExitCode::usage);
     }
     const auto config = configure();
     if (!config) {
       return console.error("recover", config.error().message(), "Correct the configuration.", ExitCode::usage);
     }
     const Settings& settings = **config;
-    if (scan_rows_ && !settings.cassandra.is_configured()) {
+    if ((scan_rows_ || !datacenter_.empty()) && !settings.cassandra.is_configured()) {
       return console.error("recover", "no Cassandra is configured",
                            "Set ARCA_CASSANDRA_CONTACT_POINTS to host or host:port.", ExitCode::usage);
     }
@@ -111,6 +116,7 @@ class RecoverCommand final : public Command {
     os::SystemClock clock;
     RecoveryPlan plan{.only_looks = dry_run_, .single_pass = !watch_};
     if (scan_rows_) plan.scan_rows = scan_;
+    plan.datacenter = datacenter_;
     const auto parts = RecoveryParts::make(settings, clock, plan);
     if (!parts) {
       if (parts.error().code() == ErrorCode::unavailable || parts.error().code() == ErrorCode::timeout) {
@@ -296,6 +302,7 @@ class RecoverCommand final : public Command {
   bool dry_run_ = false;
   bool scan_rows_ = false;
   std::string scan_ = "default";
+  std::string datacenter_;
   bool json_ = false;
 };
 

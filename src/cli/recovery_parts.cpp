@@ -44,7 +44,7 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   const flow::Random random = flow::uniform(os::system_random());
   it.guarded_collector_ = std::make_unique<flow::GuardedSink>(*it.collector_, clock, flow::BreakerOptions{}, random);
   os::FileSystem& files = os::posix_file_system();
-  if (files.exists(settings.state_directory) && !plan.scan_rows) {
+  if (files.exists(settings.state_directory) && !plan.scan_rows && plan.datacenter.empty()) {
     it.writers_ = std::make_unique<flow::WriterFiles>(settings.state_directory, files, clock);
   } else {
     it.writers_ = std::make_unique<flow::NoWriters>();
@@ -74,6 +74,7 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, const 
   tier.writer = model::WriterId{os::system_random().next() | 1U};
   tier.host = os::host_name();
   tier.only_looks = plan.only_looks;
+  tier.datacenter = plan.datacenter;
   tier.collector_is_well = [&door = *guarded_collector_] {
     return std::all_of(model::all_signals.begin(), model::all_signals.end(),
                        [&](model::Signal signal) { return door.is_closed(signal); });

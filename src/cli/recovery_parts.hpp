@@ -25,6 +25,8 @@ struct RecoveryPlan {
   bool single_pass = true;  // begins without jitter, and does not wait for ever for Cassandra
   // Instead of everything else: sends the rows of traces_overflow, and keeps the progress under this name.
   std::optional<std::string> scan_rows = {};
+  // Instead of everything else: delivers what is parked in this datacenter, which is lost, as far as it has come here.
+  std::string datacenter = {};
 };
 
 // Not thread-safe: made and used by the main thread, but for the recovery it holds.

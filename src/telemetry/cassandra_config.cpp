@@ -122,13 +122,8 @@ Result<std::string> read_password(const std::string& path) {
 
 cassandra::Consistency consistency_of(std::string_view name) noexcept {
   using cassandra::Consistency;
-  constexpr std::pair<std::string_view, Consistency> all[] = {{"one", Consistency::one},
-                                                              {"two", Consistency::two},
-                                                              {"three", Consistency::three},
-                                                              {"quorum", Consistency::quorum},
-                                                              {"all", Consistency::all},
-                                                              {"each_quorum", Consistency::each_quorum},
-                                                              {"local_one", Consistency::local_one}};
+  constexpr std::pair<std::string_view, Consistency> all[] = {
+      {"quorum", Consistency::quorum}, {"each_quorum", Consistency::each_quorum}, {"all", Consistency::all}};
   for (const auto& [key, value] : all) {
     if (key == name) return value;
   }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "arca/config.hpp"
 #include "arca/result.hpp"
@@ -28,7 +29,8 @@ class CassandraLink {
 };
 
 // Connects in the background. Fails only for what cannot get better by itself: no driver, a file that cannot be read.
-// Requires settings.is_configured().
-Result<std::unique_ptr<CassandraLink>> make_cassandra_link(const CassandraSettings& settings);
+// Requires settings.is_configured(). `datacenter`: whose parked chunks it is about; empty: of the nodes that are asked.
+Result<std::unique_ptr<CassandraLink>> make_cassandra_link(const CassandraSettings& settings,
+                                                           const std::string& datacenter = {});
 
 }  // namespace arca::telemetry

@@ -267,7 +267,7 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSetti
   options.chunk_ttl = settings.chunk_ttl;
   CassandraSettings for_link = settings;
   if (options.only_looks) for_link.apply_schema = false;
-  auto link = make_cassandra_link(for_link);
+  auto link = make_cassandra_link(for_link, options.datacenter);
   if (!link) return tl::unexpected(link.error());
   return start(std::move(*link), clock, std::move(options));
 }

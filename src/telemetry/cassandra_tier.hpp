@@ -25,6 +25,7 @@ struct CassandraTierOptions {
   std::uint64_t rows_per_second = 0;
   std::uint32_t row_batches_in_flight = 24;
   bool archives = false;
+  std::string datacenter{};  // whose parked chunks it is about; empty: of the nodes that are asked
   bool recovers = true;
   bool only_looks = false;  // writes nothing, neither tables nor leases; its sinks are not to be used
   base::Duration scan_interval = std::chrono::seconds(5);

@@ -41,8 +41,9 @@ bool is_secret(const Variable& variable) noexcept {
 
 tl::unexpected<Error> refuse(const Variable& variable, std::string_view text) {
   const std::string shown = is_secret(variable) ? "a value that may hold credentials" : fmt::format("\"{}\"", text);
+  const std::string why = variable.kind == Kind::choice ? fmt::format(" ({})", variable.help) : "";
   return failure(ErrorCode::invalid_config,
-                 fmt::format("{} is not allowed; allowed is {}", shown, describe_allowed(variable)));
+                 fmt::format("{} is not allowed; allowed is {}{}", shown, describe_allowed(variable), why));
 }
 
 struct Unit {

@@ -225,8 +225,9 @@ void add_cassandra_connection(Rows& rows) {
   row("CONTACT_POINTS", "contact_points", Kind::text, "", "", {},
       "Nodes to begin with: host or host:port, with commas between; the others are found. Empty: no Cassandra is used.",
       &C::contact_points);
-  row("LOCAL_DATACENTER", "local_datacenter", Kind::text, "any", "", {},
-      "The data center whose nodes are asked; local consistencies count there.", &C::local_datacenter);
+  row("LOCAL_DATACENTER", "local_datacenter", Kind::text, "the only one", "", {},
+      "The datacenter of this host: its nodes are asked, its parked chunks recovered. A cluster of several needs it.",
+      &C::local_datacenter);
   row("USER", "user", Kind::text, "", "", {}, "The role to log in as; empty: without authentication.", &C::user);
   row("PASSWORD", "password", Kind::text, "", "", {}, "Its password; never shown anywhere.", &C::password);
   row("PASSWORD_FILE", "password_file", Kind::text, "", "", {},
@@ -241,9 +242,10 @@ void add_cassandra_connection(Rows& rows) {
       &C::client_key);
   row("CHECK_HOST_NAME", "check_host_name", Kind::boolean, "true", "", {},
       "With TLS: whether a node's certificate must carry its name or address.", &C::check_host_name);
-  row("CONSISTENCY", "consistency", Kind::choice, "local_quorum",
-      "one, two, three, quorum, all, local_quorum, each_quorum, local_one", {},
-      "How many replicas must have acknowledged a chunk before it counts as parked.", &C::consistency);
+  row("CONSISTENCY", "consistency", Kind::choice, "local_quorum", "local_quorum, quorum, each_quorum, all", {},
+      "How many replicas must have acknowledged a chunk before it counts as parked. With less than a quorum recovery "
+      "could miss it, and call it delivered.",
+      &C::consistency);
   row("REQUESTS_IN_FLIGHT", "requests_in_flight", Kind::count, "64", "", {1, 1024},
       "Requests to the cluster at the same time.", &C::requests_in_flight);
   row("REQUEST_TIMEOUT", "request_timeout", Kind::duration, "15s", "", {100, 15'000},
@@ -264,7 +266,7 @@ void add_cassandra_tables(Rows& rows) {
   row("REPLICATION_CLASS", "replication_class", Kind::choice, "SimpleStrategy",
       "SimpleStrategy, NetworkTopologyStrategy", {}, "How a new keyspace is replicated.", &C::replication_class);
   row("REPLICATION_FACTOR", "replication_factor", Kind::text, "3", "", {},
-      "Copies of each row in a new keyspace; with NetworkTopologyStrategy also for each data center: dc1:3,dc2:3.",
+      "Copies of each row in a new keyspace; with NetworkTopologyStrategy also for each datacenter: dc1:3,dc2:3.",
       &C::replication_factor);
   row("ROW_TTL", "row_ttl", Kind::duration, "7d", "", {1000, ttl_ms_max},
       "How long rows for look-up stay; of new tables. Not longer than chunks.", &C::row_ttl);

@@ -33,6 +33,7 @@ struct Controls {
   decltype(&fake_cql_hold_calls) hold_calls = nullptr;
   decltype(&fake_cql_held_count) held_count = nullptr;
   decltype(&fake_cql_pending_count) pending_count = nullptr;
+  decltype(&fake_cql_latest_consistency) latest_consistency = nullptr;
   decltype(&fake_cql_complete) complete = nullptr;
   decltype(&fake_cql_open_client_count) open_client_count = nullptr;
   decltype(&fake_cql_result_count) result_count = nullptr;
@@ -51,6 +52,7 @@ class FakeDriverTest : public ::testing::Test {
     find(library, "fake_cql_hold_calls", driver_.hold_calls);
     find(library, "fake_cql_held_count", driver_.held_count);
     find(library, "fake_cql_pending_count", driver_.pending_count);
+    find(library, "fake_cql_latest_consistency", driver_.latest_consistency);
     find(library, "fake_cql_complete", driver_.complete);
     find(library, "fake_cql_open_client_count", driver_.open_client_count);
     find(library, "fake_cql_result_count", driver_.result_count);
@@ -86,6 +88,31 @@ class FakeDriverTest : public ::testing::Test {
   ConnectionSettings settings_;
 };
 
+// What one of them has acknowledged, the other must see.
+TEST_F(FakeDriverTest, WritesAndReadsMeetWhateverTheConsistency) {
+  const struct {
+    Consistency configured;
+    std::uint16_t of_writes, of_reads;
+  } all[] = {{Consistency::local_quorum, ARCA_CQL_LOCAL_QUORUM, ARCA_CQL_LOCAL_QUORUM},
+             {Consistency::quorum, ARCA_CQL_QUORUM, ARCA_CQL_QUORUM},
+             {Consistency::each_quorum, ARCA_CQL_EACH_QUORUM, ARCA_CQL_LOCAL_QUORUM},
+             {Consistency::all, ARCA_CQL_ALL, ARCA_CQL_LOCAL_QUORUM}};
+  settings_.in_flight_max = 100;
+  for (const auto& each : all) {
+    settings_.consistency = each.configured;
+    const auto client = open();
+    const auto latest = [&](const char* text) {
+      client->execute({.statement = *client->statement(text, StatementKind::idempotent), .values = {}}, [](auto) {});
+      return driver_.latest_consistency();
+    };
+    EXPECT_EQ(latest("INSERT INTO t (a) VALUES (?)"), each.of_writes);
+    EXPECT_EQ(latest("UPDATE t SET a = ? WHERE b = ?"), each.of_writes);
+    EXPECT_EQ(latest("SELECT a FROM t"), each.of_reads);
+    client->batch({.statement = {}, .values = {}, .row_count = 1}, [](auto) {});
+    EXPECT_EQ(driver_.latest_consistency(), each.of_writes);
+  }
+}
+
 struct Meaning {
   std::int32_t status;
   Outcome of_call;
@@ -98,7 +125,7 @@ const Meaning meanings[] = {
     {ARCA_CQL_NOT_CONNECTED, Outcome::not_sent, Outcome::not_sent},
     {ARCA_CQL_CLOSED, Outcome::not_sent, Outcome::unknown},  // it was under way
     {ARCA_CQL_FORKED, Outcome::not_sent, Outcome::unknown},
-    {ARCA_CQL_NO_RESOURCES, Outcome::not_sent, Outcome::not_sent},
+    {ARCA_CQL_NO_RESOURCES, Outcome::not_sent, Outcome::unknown},
     {ARCA_CQL_UNAVAILABLE, Outcome::not_taken, Outcome::not_taken},
     {ARCA_CQL_OVERLOADED, Outcome::not_taken, Outcome::not_taken},
     {ARCA_CQL_TIMED_OUT, Outcome::unknown, Outcome::unknown},

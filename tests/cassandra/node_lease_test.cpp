@@ -27,10 +27,10 @@ class LeaseTest : public NodeTest {
     world().reset();
   }
   void SetUp() override {
-    auto table = LeaseTable::create(*world()->client, world()->schema.keyspace);
+    auto table = LeaseTable::create(*world()->client, world()->schema.keyspace, Consistency::local_quorum);
     ASSERT_TRUE(table) << table.error().message();
     table_ = std::make_unique<LeaseTable>(std::move(*table));
-    shard_ = world()->next_shard++;
+    shard_ = {"dc1", world()->next_shard++};
   }
   Lease take(const Uuid& owner, seconds ttl = seconds(60)) {
     return value([&](auto done) { table_->take(shard_, owner, ttl, std::move(done)); });
@@ -44,7 +44,7 @@ class LeaseTest : public NodeTest {
   static Uuid new_owner() { return random_uuid(os::system_random()); }
 
   std::unique_ptr<LeaseTable> table_;
-  std::int16_t shard_ = 0;
+  ShardKey shard_;
 
  private:
   struct World {
@@ -74,6 +74,14 @@ TEST_F(LeaseTest, OneHoldsItAndTheOthersLearnWho) {
   const Lease theirs = take(second);
   EXPECT_FALSE(theirs.held);
   EXPECT_EQ(theirs.owner, first);
+  EXPECT_EQ(theirs.epoch, 1);
+}
+
+TEST_F(LeaseTest, AShardOfAnotherDatacenterIsAnotherOne) {
+  ASSERT_TRUE(take(new_owner()).held);
+  shard_.datacenter = "dc2";
+  const Lease theirs = take(new_owner());
+  EXPECT_TRUE(theirs.held);
   EXPECT_EQ(theirs.epoch, 1);
 }
 

@@ -1,12 +1,13 @@
 // CqlStore against a real node: what is put is read back, repeated writes are one, and progress never goes back.
+#include "node_store.hpp"
+
 #include <gmock/gmock.h>
 
 #include <array>
 #include <deque>
 #include <set>
 
-#include "base/crc32c.hpp"
-#include "shared_node.hpp"
+#include "cassandra/store_columns.hpp"
 #include "support/wait.hpp"
 
 namespace arca::cassandra {
@@ -17,90 +18,6 @@ using std::chrono::seconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
-
-// One keyspace for the suite: segments, traces and services are each test's own.
-class StoreTest : public NodeTest {
- protected:
-  static void SetUpTestSuite() {
-    world() = std::make_unique<World>();
-    world()->client = connected();
-    world()->schema = new_keyspace();
-    const auto report = apply_schema(*world()->client, world()->schema, patience);
-    if (!report) throw std::runtime_error(report.error().message());
-  }
-  static void TearDownTestSuite() {
-    run(*world()->client, "DROP KEYSPACE " + world()->schema.keyspace);
-    world().reset();
-  }
-  void SetUp() override {
-    auto store = CqlStore::create(*world()->client, world()->schema.keyspace);
-    ASSERT_TRUE(store) << store.error().message();
-    store_ = std::move(*store);
-  }
-  static CqlClient& client() { return *world()->client; }
-  static std::string table(const std::string& name) { return world()->schema.keyspace + "." + name; }
-
-  SegmentHead new_head() {
-    SegmentHead head;
-    head.opened_at = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
-    head.name = {std::chrono::floor<std::chrono::minutes>(head.opened_at), 3, random_uuid(os::system_random())};
-    head.writer.value = os::random_from_kernel() | 1ULL << 63U;  // has the bit that CQL takes for a sign
-    head.host = "host-1";
-    return head;
-  }
-  static StoredChunk new_chunk(const SegmentHead& head, std::int32_t position, std::size_t size) {
-    StoredChunk chunk;
-    chunk.position = position;
-    chunk.id = {head.writer, static_cast<std::uint64_t>(position) + 1};
-    chunk.signal = model::Signal::logs;
-    chunk.item_count = 17;
-    chunk.sealed_at = head.opened_at + std::chrono::nanoseconds(123'456'789);
-    chunk.codec = Codec::gzip;
-    chunk.raw_size = 4'000'000'000U;
-    std::vector<std::byte> payload(size);
-    for (std::size_t i = 0; i < size; ++i)
-      payload[i] = static_cast<std::byte>(i * 31 + static_cast<std::size_t>(position));
-    chunk.checksum = base::crc32c(payload);
-    chunk.payload = std::make_shared<const std::vector<std::byte>>(std::move(payload));
-    return chunk;
-  }
-  static std::int64_t now_us() {
-    return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  }
-  StoreStatus open(const SegmentHead& head) {
-    return wait_done([&](StoreDone done) { store_->open_segment(head, std::move(done)); });
-  }
-  StoreStatus put(const SegmentHead& head, const StoredChunk& chunk, std::int64_t at) {
-    return wait_done([&](StoreDone done) { store_->put_chunk(head.name, chunk, at, std::move(done)); });
-  }
-  std::vector<StoredChunk> chunks_from(const Uuid& segment, std::int32_t from, std::uint32_t limit) {
-    auto read = wait_read<std::vector<StoredChunk>>(
-        [&](auto done) { store_->read_chunks(segment, from, limit, std::move(done)); });
-    EXPECT_TRUE(read.status.ok()) << read.status.message;
-    return std::move(read.value);
-  }
-
-  std::optional<SegmentEntry> entry_of(const SegmentName& name) {
-    auto read = wait_read<std::optional<SegmentEntry>>([&](auto done) { store_->read_segment(name, std::move(done)); });
-    EXPECT_TRUE(read.status.ok()) << read.status.message;
-    return std::move(read.value);
-  }
-  StoreStatus mark(const SegmentName& name, const ParkingStore::Progress& progress) {
-    return wait_done([&](StoreDone done) { store_->mark_replayed(name, progress, std::move(done)); });
-  }
-
-  std::unique_ptr<CqlStore> store_;
-
- private:
-  struct World {
-    std::unique_ptr<CqlClient> client;
-    SchemaSettings schema;
-  };
-  static std::unique_ptr<World>& world() {
-    static std::unique_ptr<World> made;
-    return made;
-  }
-};
 
 TEST_F(StoreTest, AChunkComesBackAsItWasPut) {
   const SegmentHead head = new_head();
@@ -315,17 +232,18 @@ TEST_F(StoreTest, TheIndexAndTheNamesAreWritten) {
   ASSERT_TRUE(wait_done([&](StoreDone done) { store_->put_names(entries.service, {"a", "b"}, std::move(done)); }).ok());
   const auto seen =
       judged("SELECT trace_id, duration_ns, spans, errors FROM " + table("overflow_traces") + " WHERE service = '" +
-             entries.service + "' AND bucket = " + std::to_string(480'000LL * 3'600'000));
+             entries.service + "' AND bucket = " + std::to_string(480'000LL * 3'600'000) +
+             " AND shard = " + std::to_string(index_shard_of(entries)));
   ASSERT_EQ(seen.size(), 3U);
   EXPECT_EQ(seen[0].at("trace_id"), "trace2") << "newest first";
   EXPECT_EQ(seen[0].at("duration_ns"), 5'000'000);
   EXPECT_EQ(seen[0].at("spans"), 7);
   EXPECT_EQ(seen[0].at("errors"), 1);
-  const auto operations = judged("SELECT operation FROM " + table("overflow_names") +
+  const auto operations = judged("SELECT name FROM " + table("overflow_names") +
                                  " WHERE kind = 'operation' AND service = '" + entries.service + "'");
   EXPECT_EQ(operations.size(), 2U);
-  EXPECT_EQ(judged("SELECT service FROM " + table("overflow_names") + " WHERE kind = 'service' AND service = '" +
-                   entries.service + "'")
+  EXPECT_EQ(judged("SELECT name FROM " + table("overflow_names") +
+                   " WHERE kind = 'service' AND service = '' AND name = '" + entries.service + "'")
                 .size(),
             1U);
 }
@@ -334,7 +252,7 @@ TEST_F(StoreTest, NothingToWriteIsDoneAtOnce) {
   EXPECT_TRUE(wait_done([&](StoreDone done) { store_->put_rows({"t", {}}, now_us(), std::move(done)); }).ok());
 }
 
-TEST_F(StoreTest, AQuarantinedChunkStandsOnItsDayOnceHoweverOftenItIsPut) {
+TEST_F(StoreTest, AQuarantinedChunkStandsInItsHourOnceHoweverOftenItIsPut) {
   const SegmentHead head = new_head();
   QuarantinedChunk quarantined{new_chunk(head, 0, 300), 4, "invalid span",
                                base::WallTime(std::chrono::hours(100 * 24 + 5))};
@@ -342,7 +260,8 @@ TEST_F(StoreTest, AQuarantinedChunkStandsOnItsDayOnceHoweverOftenItIsPut) {
     ASSERT_TRUE(wait_done([&](StoreDone done) { store_->put_quarantined(quarantined, std::move(done)); }).ok());
   }
   const auto seen = judged("SELECT writer, sequence, at, reason, refused, items, checksum, raw_size FROM " +
-                           table("quarantine") + " WHERE day = " + std::to_string(100LL * 86'400'000) +
+                           table("quarantine") + " WHERE hour = " + std::to_string((100LL * 24 + 5) * 3'600'000) +
+                           " AND shard = " + std::to_string(quarantine_shard_of(quarantined.chunk.id)) +
                            " AND writer = " + std::to_string(static_cast<std::int64_t>(head.writer.value)));
   ASSERT_EQ(seen.size(), 1U);
   EXPECT_EQ(seen[0].at("sequence"), 1);

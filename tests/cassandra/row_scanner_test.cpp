@@ -66,8 +66,9 @@ class RowScannerTest : public testing::Test {
   Answer page(const Request& request) {
     ++page_count;
     if (failures > 0 && failures-- > 0) return FakeCql::failed(Outcome::unknown, "no answer");
-    std::size_t skip = 0;
-    if (!request.paging_state.empty()) skip = std::to_integer<std::size_t>(request.paging_state[0]) * request.page_size;
+    std::size_t skip = 0;  // the paging state is how many rows were given before
+    for (const std::byte byte : request.paging_state) skip = skip << 8U | std::to_integer<std::size_t>(byte);
+    const std::size_t next_skip = skip + request.page_size;
     std::vector<Values> found;
     bool has_more = false;
     const std::int64_t last = number_at(request, 1, 8);
@@ -84,10 +85,11 @@ class RowScannerTest : public testing::Test {
       row.bigint(at->first).text(at->second.trace_id).text(at->second.span_id).blob(base::as_bytes(at->second.data));
       found.push_back(std::move(row));
     }
+    std::size_t bytes = 0;
+    for (const Values& row : found) bytes += row.bytes();
+    if (found.size() > 1 && bytes > page_bytes_max) return FakeCql::failed(Outcome::unknown, "no answer in time");
     std::vector<std::byte> next;
-    if (has_more)
-      next.push_back(
-          static_cast<std::byte>(request.paging_state.empty() ? 1 : std::to_integer<int>(request.paging_state[0]) + 1));
+    if (has_more) next = {static_cast<std::byte>(next_skip >> 8U), static_cast<std::byte>(next_skip & 0xFFU)};
     return FakeCql::rows(std::move(found), std::move(next));
   }
 
@@ -157,6 +159,7 @@ class RowScannerTest : public testing::Test {
   std::vector<std::string> reports;
   int failures = 0;
   int page_count = 0;
+  std::size_t page_bytes_max = SIZE_MAX;  // a larger page does not come in time
   bool drained = false;
 };
 
@@ -196,6 +199,21 @@ TEST_F(RowScannerTest, a_row_larger_than_a_chunk_is_a_chunk_of_its_own) {
   scan();
   EXPECT_TRUE(drained);
   EXPECT_EQ(arrived().size(), 2U);
+}
+
+TEST_F(RowScannerTest, rows_too_large_for_a_page_to_come_in_time_are_read_in_smaller_pages) {
+  for (std::uint64_t i = 1; i <= 40; ++i) put_row(static_cast<std::int64_t>(i), i, i <= 20 ? 3000 : 100);
+  page_bytes_max = 10'000;
+  const RowScannerStatus status = scan();
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(status.row_count, 40U);
+  EXPECT_EQ(arrived().size(), 40U);
+  page_bytes_max = 10;  // every one is too large
+  RowScannerOptions again = options();
+  again.scan = "again";
+  ranges.clear();
+  scan(10'000, again);
+  EXPECT_TRUE(drained);
 }
 
 TEST_F(RowScannerTest, a_row_that_is_no_otlp_is_counted_kept_and_shown_and_not_guessed_at) {

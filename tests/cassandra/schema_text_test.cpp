@@ -28,10 +28,12 @@ TEST(SchemaTextTest, TheTableOfTheSpecificationIsMadeAsItSays) {
 TEST(SchemaTextTest, OurOwnTextIsReadRight) {
   const TableDefinitions tables = wanted_tables({});
   EXPECT_EQ(tables.size(), 9U);
-  EXPECT_EQ(key_text(tables.at("overflow_segments")), "((bucket, shard), segment ASC)");
+  EXPECT_EQ(key_text(tables.at("overflow_segments")), "((datacenter, bucket, shard), segment ASC)");
   EXPECT_EQ(tables.at("overflow_segments").columns.at("services"), "frozen<set<text>>");
-  EXPECT_EQ(key_text(tables.at("overflow_traces")), "((service, bucket), start_ns DESC, trace_id ASC)");
-  EXPECT_EQ(key_text(tables.at("recovery_leases")), "((shard))");
+  EXPECT_EQ(key_text(tables.at("overflow_traces")), "((service, bucket, shard), start_ns DESC, trace_id ASC)");
+  EXPECT_EQ(key_text(tables.at("overflow_names")), "((kind, service), name ASC)");
+  EXPECT_EQ(key_text(tables.at("quarantine")), "((hour, shard), writer ASC, sequence ASC)");
+  EXPECT_EQ(key_text(tables.at("recovery_leases")), "((datacenter, shard))");
   EXPECT_EQ(tables.at("recovery_leases").columns.at("shard"), "smallint");
   EXPECT_EQ(tables.at("recovery_leases").ttl_s, 0);
 }

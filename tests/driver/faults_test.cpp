@@ -1,10 +1,11 @@
-// The node is late, killed, silent: every request is answered, and all of it comes back by itself.
+// The node is late, killed, silent, lies: every request is answered, and all of it comes back by itself.
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "driver/driver.hpp"
 #include "driver/node.hpp"
+#include "support/tcp_proxy.hpp"
 #include "support/wait.hpp"
 
 namespace arca::driver {
@@ -157,6 +158,63 @@ TEST_F(DriverFaults, ACloseGivesUpWhatIsNotAnsweredInTime) {
   EXPECT_EQ(client.close(std::chrono::milliseconds(200)), ARCA_CQL_OK);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
   node_->resume();
+}
+
+// The table of a node's peers tells of a second datacenter, as it does when one is added to a cluster.
+TEST_F(DriverFaults, AClusterOfSeveralDatacentersIsRefusedUntilSomebodySaysWhichIsOurs) {
+  Client before(node_->contact_points());
+  ASSERT_TRUE(before.wait_connected());
+  const std::string own = before.status().datacenter;
+  EXPECT_NE(own, "");
+  ASSERT_EQ(before
+                .run("INSERT INTO system.peers (peer, data_center, host_id, rack, rpc_address, tokens) VALUES "
+                     "('127.0.0.9', 'far', 6ba7b810-9dad-11d1-80b4-00c04fd430c8, 'r', '127.0.0.9', {'1'})")
+                .status,
+            ARCA_CQL_OK);
+  Client silent(node_->contact_points());
+  EXPECT_TRUE(support::wait_until([&] {
+    return std::string_view(silent.status().last_error).find("set local_datacenter") != std::string_view::npos;
+  })) << silent.status().last_error;
+  EXPECT_NE(std::string_view(silent.status().last_error).find("far"), std::string_view::npos);
+  EXPECT_EQ(silent.run(insert, {"x", "x"}).status, ARCA_CQL_NOT_CONNECTED);
+  EXPECT_STREQ(silent.status().datacenter, "");
+  const auto in = [](const char* name) {
+    return [name](arca_cql_options& options) { options.local_datacenter = name; };
+  };
+  Client told(node_->contact_points(), in(own.c_str()));
+  ASSERT_TRUE(told.wait_connected());
+  EXPECT_EQ(told.status().datacenter, own);
+  EXPECT_EQ(told.run(insert, {"x", "x"}).status, ARCA_CQL_OK);
+  Client mistaken(node_->contact_points(), in("nowhere"));
+  EXPECT_TRUE(support::wait_until([&] {
+    return std::string_view(mistaken.status().last_error).find("nowhere") != std::string_view::npos;
+  })) << mistaken.status().last_error;
+  ASSERT_EQ(told.run("DELETE FROM system.peers WHERE peer = '127.0.0.9'").status, ARCA_CQL_OK);
+}
+
+// 2^31 - 1 rows of two cells would be 64 GiB of pointers.
+TEST_F(DriverFaults, AnAnswerThatSaysMoreRowsThanItHoldsIsRefusedAndTheClientGoesOn) {
+  const std::string points = node_->contact_points();
+  const auto colon = points.rfind(':');
+  auto proxy = support::TcpProxy::start(points.substr(0, colon), std::stoi(points.substr(colon + 1)));
+  ASSERT_TRUE(proxy.has_value());
+  Client client(points.substr(0, colon) + ":" + std::to_string((*proxy)->port()));
+  ASSERT_TRUE(client.wait_connected());
+  ASSERT_EQ(client.run(insert, {"forged", "x"}).status, ARCA_CQL_OK);
+  const char* select = "SELECT id, body FROM faults.rows WHERE id = ?";
+  ASSERT_EQ(client.run(select, {"forged"}).rows.size(), 1U);
+  const std::string row = big_endian(6) + "forged";
+  for (const std::int32_t rows : {2, 1'000, 0x7FFFFFFF}) {
+    (*proxy)->forge_answers(big_endian(1) + row, big_endian(rows) + row);
+    const Answer answer = client.run(select, {"forged"});
+    EXPECT_EQ(answer.status, ARCA_CQL_SERVER);
+    EXPECT_NE(answer.message.find("unreadable rows"), std::string::npos) << answer.message;
+  }
+  (*proxy)->forge_answers(row, big_endian(7'000'000) + "forged");
+  EXPECT_EQ(client.run(select, {"forged"}).status, ARCA_CQL_SERVER);
+  (*proxy)->forge_answers({}, {});
+  EXPECT_EQ(client.run(select, {"forged"}).rows.size(), 1U);
+  EXPECT_EQ(client.status().panic_count, 0U);
 }
 
 }  // namespace

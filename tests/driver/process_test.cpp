@@ -93,5 +93,13 @@ TEST_F(DriverProcess, APanicInAFunctionIsItsAnswer) {
   EXPECT_EQ(client.run(insert, {"after"}).status, ARCA_CQL_OK);
 }
 
+TEST_F(DriverProcess, APanicWhileItConnectsIsToldAndItConnectsAllTheSame) {
+  Client client("arca_test_panic_supervise," + node_->contact_points(), {}, library_with_hooks());
+  ASSERT_TRUE(client.wait_connected());
+  EXPECT_EQ(client.status().panic_count, 3U);
+  EXPECT_NE(client.log().all().find("begins anew"), std::string::npos) << client.log().all();
+  EXPECT_EQ(client.run(insert, {"after"}).status, ARCA_CQL_OK);
+}
+
 }  // namespace
 }  // namespace arca::driver

@@ -107,6 +107,15 @@ TEST_F(CassandraProgram, ADryRunShowsWhatIsParkedAndMakesNoTables) {
   expect_says(arca({"recover", "--deadline", "100s"}), "complete: 100 items");
 }
 
+// For the recoverers of another datacenter when that one is lost.
+TEST_F(CassandraProgram, RecoverTakesWhatIsParkedInTheDatacenterThatItIsToldAndInNoOther) {
+  park_spans(300);
+  expect_says(arca({"recover", "--datacenter", "elsewhere", "--deadline", "100s"}), "complete: 0 items");
+  expect_says(arca({"recover", "--datacenter", "datacenter1", "--deadline", "100s"}), "complete: 300 items");
+  output_->refresh();
+  expect_all_spans_written();
+}
+
 TEST_F(CassandraProgram, ScanOfRowsSendsThemOnceUnderOneName) {
   park_spans(300);
   const std::string said = arca({"recover", "--scan-rows", "--deadline", "100s"});

@@ -138,8 +138,8 @@ void History::run_until(base::SteadyTime time) {
     bury_dead();
     steps_here = world_.now() == before ? steps_here + 1 : 0;
     if (steps_here > steps_at_a_moment_max) {
-      oracle_.broke(fmt::format("{} turns in a hot loop: {}", next ? next->name() : "the world",
-                                next ? next->describe() : ""));
+      oracle_.broke(
+          fmt::format("{} turns in a hot loop: {}", next ? next->name() : "the world", next ? next->describe() : ""));
       break;
     }
   }

@@ -16,15 +16,15 @@ namespace arca::simulation {
 
 // Kinds of fault, by name; leaving some out is how a failing history is made smaller.
 inline constexpr std::array<std::string_view, 15> fault_kinds{
-    "kill",   "kill-in-write", "kill-at-point", "freeze",    "vm-pause",       "sleep",         "clock-jump", "power-loss",
-    "host-loss", "collector",  "cluster",       "disk-full", "disk-errors", "restart", "shutdown"};
+    "kill",      "kill-in-write", "kill-at-point", "freeze",    "vm-pause",    "sleep",   "clock-jump", "power-loss",
+    "host-loss", "collector",     "cluster",       "disk-full", "disk-errors", "restart", "shutdown"};
 
 struct HistoryOptions {
   std::uint64_t seed = 1;
-  std::uint32_t turns = 250;             // how often the dice are thrown
-  std::set<std::string> without;         // kinds of fault
-  bool tells = false;                    // prints the story
-  std::string memory_directory;          // on tmpfs
+  std::uint32_t turns = 250;      // how often the dice are thrown
+  std::set<std::string> without;  // kinds of fault
+  bool tells = false;             // prints the story
+  std::string memory_directory;   // on tmpfs
 };
 
 struct Outcome {

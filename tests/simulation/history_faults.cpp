@@ -1,7 +1,7 @@
 // What may go wrong in a history.
-#include "simulation/history.hpp"
-
 #include <algorithm>
+
+#include "simulation/history.hpp"
 
 namespace arca::simulation {
 namespace {
@@ -52,7 +52,8 @@ void History::fault_of_process() {
   } else if (kind == 2 && allows("kill-at-point")) {
     life.die_at_point(dice_.between(1, 60));
   } else if (kind == 3 && allows("freeze") && !life.is_frozen()) {
-    const base::Duration time = dice_.chance(30) ? dice_.between(seconds(30), seconds(200)) : dice_.between(milliseconds(10), seconds(10));
+    const base::Duration time =
+        dice_.chance(30) ? dice_.between(seconds(30), seconds(200)) : dice_.between(milliseconds(10), seconds(10));
     world_.note("{} is frozen for {} ms", process->name(), time / milliseconds(1));
     life.freeze();
     world_.after(time, [thawed = life.shared_from_this()] {

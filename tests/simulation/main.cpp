@@ -70,18 +70,20 @@ int run(Arguments arguments) {
     if (arguments.minimises) fmt::print("  smallest: {}\n", command_of(minimised(options)));
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-  fmt::print("{} histories, {} failed; {:.1f} hours and {} faults in {:.1f} s; accepted {}, arrived {}, quarantined {}, "
-             "gone with what kept them {}, duplicates {}\n",
-             arguments.seeds, failed, simulated.count() / 3600, faults, taken.count(), sum.accepted, sum.arrived,
-             sum.quarantined, sum.excused, sum.duplicates);
+  fmt::print(
+      "{} histories, {} failed; {:.1f} hours and {} faults in {:.1f} s; accepted {}, arrived {}, quarantined {}, "
+      "gone with what kept them {}, duplicates {}\n",
+      arguments.seeds, failed, simulated.count() / 3600, faults, taken.count(), sum.accepted, sum.arrived,
+      sum.quarantined, sum.excused, sum.duplicates);
   return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  CLI::App app("Runs histories of faults over the real parts of Arca on simulated clocks, disks, network, Collector and "
-               "Cassandra. Ends with 0 if nothing was lost in any of them, 1 if something was.");
+  CLI::App app(
+      "Runs histories of faults over the real parts of Arca on simulated clocks, disks, network, Collector and "
+      "Cassandra. Ends with 0 if nothing was lost in any of them, 1 if something was.");
   Arguments arguments;
   app.add_option("--seed", arguments.history.seed, "The first history")->capture_default_str();
   app.add_option("--seeds", arguments.seeds, "How many, one behind the other")->capture_default_str();

@@ -62,7 +62,9 @@ void Oracle::quarantined(const std::vector<RecordNumber>& numbers) {
   }
 }
 
-void Oracle::finished(model::WriterId writer, const model::Totals& totals) { finished_.try_emplace(writer, totals); }  // as the ledger does
+void Oracle::finished(model::WriterId writer, const model::Totals& totals) {
+  finished_.try_emplace(writer, totals);
+}  // as the ledger does
 
 void Oracle::broke(std::string what) {
   if (broken_.size() < examples_max) broken_.push_back(std::move(what));
@@ -102,17 +104,18 @@ void Oracle::judge_totals() {
       if (damaged_.contains(writer)) continue;
       if (of.lost != 0)
         broke(fmt::format("the ledger says of writer {}: {} {} lost", model::to_string(writer), of.lost,
-                               model::to_string(signal)));
+                          model::to_string(signal)));
       if (of.accepted != of.delivered + of.parked + of.quarantined + of.lost)
-        broke(fmt::format("the law does not hold for {} of writer {}: {} accepted, {} delivered, {} parked, {} "
-                               "quarantined, {} lost",
-                               model::to_string(signal), model::to_string(writer), of.accepted, of.delivered, of.parked,
-                               of.quarantined, of.lost));
+        broke(
+            fmt::format("the law does not hold for {} of writer {}: {} accepted, {} delivered, {} parked, {} "
+                        "quarantined, {} lost",
+                        model::to_string(signal), model::to_string(writer), of.accepted, of.delivered, of.parked,
+                        of.quarantined, of.lost));
     }
     // A record whose process died between commit and return is in the pool, and nobody promised it.
     if (!damaged_.contains(writer) && accepted < accepted_count(writer))
       broke(fmt::format("the ledger says of writer {}: {} accepted, and there were {}", model::to_string(writer),
-                             accepted, accepted_count(writer)));
+                        accepted, accepted_count(writer)));
   }
 }
 

@@ -23,10 +23,10 @@ enum class Safety : std::uint8_t {
 
 struct Verdict {
   std::uint64_t accepted = 0;
-  std::uint64_t arrived = 0;      // at the Collector, at least once
-  std::uint64_t duplicates = 0;   // further arrivals, all of them under the same chunk id
-  std::uint64_t quarantined = 0;  // and not arrived
-  std::uint64_t excused = 0;      // gone with what kept them, as promised
+  std::uint64_t arrived = 0;        // at the Collector, at least once
+  std::uint64_t duplicates = 0;     // further arrivals, all of them under the same chunk id
+  std::uint64_t quarantined = 0;    // and not arrived
+  std::uint64_t excused = 0;        // gone with what kept them, as promised
   std::vector<std::string> broken;  // what was promised and did not hold
 };
 

@@ -37,8 +37,7 @@ std::unique_ptr<Process> Process::start(Host& host, const Surroundings& surround
                             host.number());
     return process;
   }
-  surroundings.world.note("{} cannot start: {}", options.name,
-                          assembled ? "it died" : assembled.error().message());
+  surroundings.world.note("{} cannot start: {}", options.name, assembled ? "it died" : assembled.error().message());
   process->life_->die();
   return nullptr;
 }
@@ -100,9 +99,8 @@ void Process::step() {
 // As CassandraTier's thread.
 base::SteadyTime Process::step_tier(base::SteadyTime now) {
   if (!own_) return base::never;
-  const bool is_well = std::all_of(model::all_signals.begin(), model::all_signals.end(), [&](model::Signal signal) {
-    return guarded_collector_->is_closed(signal);
-  });
+  const bool is_well = std::all_of(model::all_signals.begin(), model::all_signals.end(),
+                                   [&](model::Signal signal) { return guarded_collector_->is_closed(signal); });
   if (!std::exchange(collector_was_well_, is_well) && is_well) {
     own_->seal_all(now);
     foreign_->seal_all(now);

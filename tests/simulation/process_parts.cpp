@@ -41,8 +41,8 @@ journal::JournalOptions Process::journal_options(const std::string& path, std::u
 Result<void> Process::make_stores() {
   Host::Writer& entry = host_.writers[writer_];
   entry = {.pool_path = host_.pool_path(writer_), .owner = life_};
-  auto made = journal::Journal::open(disk_, host_.clock,
-                                     journal_options(Host::journal_path(writer_), options_.journal_size));
+  auto made =
+      journal::Journal::open(disk_, host_.clock, journal_options(Host::journal_path(writer_), options_.journal_size));
   if (!made) return tl::unexpected(made.error());
   journal_ = std::move(*made);
   made = journal::Journal::open(disk_, host_.clock,
@@ -73,8 +73,7 @@ void Process::make_ends() {
   guarded_collector_ =
       std::make_unique<flow::GuardedSink>(*quarantining_, host_.clock, flow::BreakerOptions{}, jitter());
   disk_sink_ = std::make_unique<sinks::DiskSink>(*journal_);
-  watched_disk_ =
-      std::make_unique<WatchedSink>(*disk_sink_, surroundings_.oracle, safety_of(options_.durability));
+  watched_disk_ = std::make_unique<WatchedSink>(*disk_sink_, surroundings_.oracle, safety_of(options_.durability));
   guarded_disk_ = std::make_unique<flow::GuardedSink>(*watched_disk_, host_.clock, flow::BreakerOptions{}, jitter());
   if (!options_.uses_cassandra) return;
 
@@ -113,12 +112,11 @@ void Process::make_ways() {
   to_cassandra.holds_metrics = [this] { return own_->holds_metrics(); };
 
   const auto way = [&](std::vector<flow::OverflowTier> tiers, std::function<double()> pressure) {
-    return std::make_unique<flow::Router>(
-        *guarded_collector_, host_.clock, std::move(tiers),
-        flow::RouterOptions{.collector_in_flight_max = options_.requests_in_flight,
-                            .high_water_mark = high_water,
-                            .busy_mark = (1 + high_water) / 2,
-                            .pressure = std::move(pressure)});
+    return std::make_unique<flow::Router>(*guarded_collector_, host_.clock, std::move(tiers),
+                                          flow::RouterOptions{.collector_in_flight_max = options_.requests_in_flight,
+                                                              .high_water_mark = high_water,
+                                                              .busy_mark = (1 + high_water) / 2,
+                                                              .pressure = std::move(pressure)});
   };
   const auto pressure = [this] { return pool_->fill(); };
   using Tiers = std::vector<flow::OverflowTier>;

@@ -62,15 +62,15 @@ void ProcessStore::open_segment(const SegmentHead& head, StoreDone done) noexcep
 
 void ProcessStore::put_chunk(const SegmentName& segment, const StoredChunk& chunk, std::int64_t timestamp_us,
                              StoreDone done) noexcept {
-  write([&to = cluster_.store, segment, chunk, timestamp_us](
-            StoreDone performed) { to.put_chunk(segment, chunk, timestamp_us, std::move(performed)); },
+  write([&to = cluster_.store, segment, chunk,
+         timestamp_us](StoreDone performed) { to.put_chunk(segment, chunk, timestamp_us, std::move(performed)); },
         std::move(done));
 }
 
 void ProcessStore::seal_segment(const SegmentName& segment, base::WallTime at, const SegmentSummary& summary,
                                 StoreDone done) noexcept {
-  write([&to = cluster_.store, segment, at, summary](
-            StoreDone performed) { to.seal_segment(segment, at, summary, std::move(performed)); },
+  write([&to = cluster_.store, segment, at,
+         summary](StoreDone performed) { to.seal_segment(segment, at, summary, std::move(performed)); },
         std::move(done));
 }
 
@@ -88,8 +88,8 @@ void ProcessStore::put_names(const std::string& /*service*/, const std::vector<s
 }
 
 void ProcessStore::mark_rows(const SegmentName& segment, std::int32_t position, StoreDone done) noexcept {
-  write([&to = cluster_.store, segment, position](
-            StoreDone performed) { to.mark_rows(segment, position, std::move(performed)); },
+  write([&to = cluster_.store, segment,
+         position](StoreDone performed) { to.mark_rows(segment, position, std::move(performed)); },
         std::move(done));
 }
 
@@ -100,11 +100,9 @@ void ProcessStore::list_buckets(std::int16_t shard, StoreRead<std::vector<base::
 
 void ProcessStore::list_segments(base::WallTime bucket, std::int16_t shard, std::vector<std::byte> page,
                                  StoreRead<Page<SegmentEntry>> done) noexcept {
-  read<Page<SegmentEntry>>(
-      [&to = cluster_.store, bucket, shard, page = std::move(page)](auto performed) {
-        to.list_segments(bucket, shard, page, std::move(performed));
-      },
-      std::move(done));
+  read<Page<SegmentEntry>>([&to = cluster_.store, bucket, shard, page = std::move(page)](
+                               auto performed) { to.list_segments(bucket, shard, page, std::move(performed)); },
+                           std::move(done));
 }
 
 void ProcessStore::read_segment(const SegmentName& segment, StoreRead<std::optional<SegmentEntry>> done) noexcept {
@@ -115,11 +113,9 @@ void ProcessStore::read_segment(const SegmentName& segment, StoreRead<std::optio
 
 void ProcessStore::read_chunks(const Uuid& segment, std::int32_t from, std::uint32_t limit,
                                StoreRead<std::vector<StoredChunk>> done) noexcept {
-  read<std::vector<StoredChunk>>(
-      [&to = cluster_.store, segment, from, limit](auto performed) {
-        to.read_chunks(segment, from, limit, std::move(performed));
-      },
-      std::move(done));
+  read<std::vector<StoredChunk>>([&to = cluster_.store, segment, from, limit](
+                                     auto performed) { to.read_chunks(segment, from, limit, std::move(performed)); },
+                                 std::move(done));
 }
 
 void ProcessStore::take_lease(std::int16_t shard, const Uuid& owner, std::chrono::seconds ttl,

@@ -39,7 +39,7 @@ std::vector<std::byte> make_record(model::Signal signal, RecordNumber number, st
       add_field(message, 5, name);
       break;
     case model::Signal::logs:
-      add_field(message, 3, name);  // severity_text
+      add_field(message, 3, name);      // severity_text
       add_field(message, 12, padding);  // event_name
       break;
     case model::Signal::metrics:

@@ -32,11 +32,12 @@ TEST(Simulation, NothingIsLostInAnyHistory) {
     sum.excused += outcome.verdict.excused;
     if (HasFailure()) break;
   }
-  std::printf("%llu histories: accepted %llu, arrived %llu, quarantined %llu, gone with what kept them %llu, "
-              "duplicates %llu\n",
-              static_cast<unsigned long long>(count), static_cast<unsigned long long>(sum.accepted),
-              static_cast<unsigned long long>(sum.arrived), static_cast<unsigned long long>(sum.quarantined),
-              static_cast<unsigned long long>(sum.excused), static_cast<unsigned long long>(sum.duplicates));
+  std::printf(
+      "%llu histories: accepted %llu, arrived %llu, quarantined %llu, gone with what kept them %llu, "
+      "duplicates %llu\n",
+      static_cast<unsigned long long>(count), static_cast<unsigned long long>(sum.accepted),
+      static_cast<unsigned long long>(sum.arrived), static_cast<unsigned long long>(sum.quarantined),
+      static_cast<unsigned long long>(sum.excused), static_cast<unsigned long long>(sum.duplicates));
   // The histories did hold what they are about.
   EXPECT_GT(sum.accepted, 100 * count);
   EXPECT_GT(sum.duplicates, 0U);

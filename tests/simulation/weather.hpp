@@ -6,13 +6,13 @@
 namespace arca::simulation {
 
 struct Weather {
-  bool is_away = false;              // nobody can be reached
-  std::uint32_t busy = 0;            // percent of requests that are refused for now
-  std::uint32_t rejected = 0;        // refused for good
-  std::uint32_t partly = 0;          // taken, but for some of their items
-  std::uint32_t lost_requests = 0;   // that never arrive
-  std::uint32_t lost_answers = 0;    // of those that did
-  std::uint32_t late = 0;            // that arrive when nobody waits for them any more
+  bool is_away = false;                                   // nobody can be reached
+  std::uint32_t busy = 0;                                 // percent of requests that are refused for now
+  std::uint32_t rejected = 0;                             // refused for good
+  std::uint32_t partly = 0;                               // taken, but for some of their items
+  std::uint32_t lost_requests = 0;                        // that never arrive
+  std::uint32_t lost_answers = 0;                         // of those that did
+  std::uint32_t late = 0;                                 // that arrive when nobody waits for them any more
   base::Duration latency = std::chrono::milliseconds(2);  // at most, one way
 };
 

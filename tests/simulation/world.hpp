@@ -23,7 +23,9 @@ class World {
   [[nodiscard]] base::Duration age() const noexcept { return now_ - begin; }
 
   // Events of the same moment happen in the order in which they were planned.
-  void after(base::Duration wait, Event event) { events_.emplace(std::pair(now_ + wait, ++planned_), std::move(event)); }
+  void after(base::Duration wait, Event event) {
+    events_.emplace(std::pair(now_ + wait, ++planned_), std::move(event));
+  }
   [[nodiscard]] base::SteadyTime next_event_at() const noexcept {
     return events_.empty() ? base::never : events_.begin()->first.first;
   }

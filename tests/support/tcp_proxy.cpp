@@ -11,6 +11,7 @@
 #include <cstring>
 #include <deque>
 #include <list>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -117,6 +118,8 @@ class TcpProxy::State {
   std::atomic<std::int64_t> delay_ms{0};
   std::atomic<std::uint64_t> swallowed{0};
   int port = 0;
+  std::mutex forgery_mutex;
+  std::string original, forged;  // protected by forgery_mutex
 
  private:
   static void end(const Connection& connection) {
@@ -156,8 +159,15 @@ class TcpProxy::State {
     const bool swallows = now == Mode::swallow_answers;
     if (has_requests && !connection.requests.read({}, false, swallowed, connection.has_lost)) return false;
     if (has_answers && !connection.answers.read(delay, swallows, swallowed, connection.has_lost)) return false;
+    if (has_answers && !connection.answers.queue.empty()) forge(connection.answers.queue.back().bytes);
     if (!connection.requests.write() || !connection.answers.write()) return false;
     return !(connection.requests.is_told && connection.answers.is_told);
+  }
+
+  void forge(std::string& bytes) {
+    const std::lock_guard lock(forgery_mutex);
+    const std::size_t place = original.empty() ? std::string::npos : bytes.find(original);
+    if (place != std::string::npos) bytes.replace(place, original.size(), forged);
   }
 
   void accept(Mode now) {
@@ -194,6 +204,11 @@ Result<std::unique_ptr<TcpProxy>> TcpProxy::start(const std::string& host, int p
 int TcpProxy::port() const noexcept { return state_->port; }
 void TcpProxy::set_mode(Mode mode) noexcept { state_->mode = mode; }
 void TcpProxy::set_delay(std::chrono::milliseconds delay) noexcept { state_->delay_ms = delay.count(); }
+void TcpProxy::forge_answers(std::string original, std::string forged) {
+  const std::lock_guard lock(state_->forgery_mutex);
+  state_->original = std::move(original);
+  state_->forged = std::move(forged);
+}
 std::uint64_t TcpProxy::swallowed_bytes() const noexcept { return state_->swallowed; }
 
 }  // namespace arca::support

@@ -1,6 +1,6 @@
 // TcpProxy: stands between a client and a server on loopback and spoils what passes: it swallows answers, so that the
-// client cannot know what became of its request, it holds everything back, it delays, it resets. Used by the tests of
-// what an unknown outcome means.
+// client cannot know what became of its request, it holds everything back, it delays, it resets, it forges. Used by the
+// tests of what an unknown outcome means, and of what a client believes.
 #pragma once
 
 #include <atomic>
@@ -35,6 +35,9 @@ class TcpProxy {
   void set_mode(Mode mode) noexcept;
   // Answers take so much longer.
   void set_delay(std::chrono::milliseconds delay) noexcept;
+  // From now on an answer that holds `original` carries `forged` instead, of the same length. Only for short answers,
+  // which come in one piece.
+  void forge_answers(std::string original, std::string forged);
   [[nodiscard]] std::uint64_t swallowed_bytes() const noexcept;
 
  private:

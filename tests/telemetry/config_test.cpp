@@ -89,7 +89,9 @@ TEST(Config, EveryFieldThatTheApplicationSetsIsChecked) {
   config.when_full = "panic";
   const auto result = finalize(config, environment());
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message(), "when_full: \"panic\" is not allowed; allowed is one of refuse, block");
+  EXPECT_EQ(result.error().message(),
+            "when_full: \"panic\" is not allowed; allowed is one of refuse, block (When pool and journal are full: "
+            "refuse the newest record and count it, or make the caller wait.)");
 }
 
 TEST(Config, EndpointsThatDontParseAreErrors) {
@@ -179,6 +181,17 @@ TEST(Config, ACassandraIsThereWithContactPointsAndHasDefaults) {
   EXPECT_EQ(cassandra.row_ttl, std::chrono::hours(7 * 24));
   EXPECT_EQ(cassandra.chunk_ttl, std::chrono::hours(14 * 24));
   EXPECT_FALSE(cassandra.tls);
+}
+
+TEST(Config, AConsistencyBelowAQuorumIsRefusedWithTheReason) {
+  for (const char* good : {"local_quorum", "quorum", "each_quorum", "all"}) {
+    EXPECT_TRUE(finalize({}, environment({{"ARCA_CASSANDRA_CONSISTENCY", good}}))) << good;
+  }
+  for (const char* bad : {"one", "two", "three", "local_one", "any"}) {
+    const auto refused = finalize({}, environment({{"ARCA_CASSANDRA_CONSISTENCY", bad}}));
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_NE(refused.error().message().find("recovery could miss it"), std::string::npos) << refused.error().message();
+  }
 }
 
 TEST(Config, ACertificateImpliesTlsAndTimesToLiveAreDays) {

@@ -102,6 +102,9 @@ Result<void> CassandraAccess::connect() {
   auto store = cassandra::CqlStore::create(*client_, options_.keyspace);
   if (!store) return failure(store.error());
   store_ = std::move(*store);
+  const std::string datacenter = client_->status().datacenter;
+  if (datacenter.empty()) return failure(ErrorCode::unavailable, "the connection is lost");
+  store_->set_datacenter(datacenter);
   ParkedReader::Options options;
   options.keyspace = options_.keyspace;
   options.timeout = options_.timeout;

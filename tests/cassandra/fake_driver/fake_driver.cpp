@@ -30,6 +30,7 @@ namespace {
 struct Pending {
   arca_cql_client* client;
   std::uint64_t tag;
+  std::uint16_t consistency;
 };
 
 struct World {
@@ -53,13 +54,13 @@ World& world() {
   return *made;
 }
 
-std::int32_t begin(arca_cql_client* client, std::uint64_t tag) {
+std::int32_t begin(arca_cql_client* client, std::uint64_t tag, std::uint16_t consistency) {
   std::unique_lock lock(world().mutex);
   ++world().held_count;
   world().released.wait(lock, [] { return !world().holds; });
   --world().held_count;
   if (world().call_status != ARCA_CQL_OK) return world().call_status;
-  world().pending.push_back({client, tag});
+  world().pending.push_back({client, tag, consistency});
   return ARCA_CQL_OK;
 }
 
@@ -101,6 +102,10 @@ EXPORTED std::size_t fake_cql_held_count() {
 EXPORTED std::size_t fake_cql_pending_count() {
   const std::scoped_lock lock(world().mutex);
   return world().pending.size();
+}
+EXPORTED std::uint16_t fake_cql_latest_consistency() {
+  const std::scoped_lock lock(world().mutex);
+  return world().pending.back().consistency;
 }
 EXPORTED void fake_cql_complete(std::int32_t status, const char* message, std::int32_t with_rows) {
   const std::scoped_lock lock(world().mutex);
@@ -146,10 +151,10 @@ EXPORTED std::int32_t arca_cql_statement(arca_cql_client*, const char*, std::siz
   return ARCA_CQL_OK;
 }
 EXPORTED std::int32_t arca_cql_execute(arca_cql_client* client, const arca_cql_request* request) {
-  return begin(client, request->tag);
+  return begin(client, request->tag, request->consistency);
 }
 EXPORTED std::int32_t arca_cql_batch(arca_cql_client* client, const arca_cql_batch_request* request) {
-  return begin(client, request->tag);
+  return begin(client, request->tag, request->consistency);
 }
 EXPORTED int arca_cql_event_fd(arca_cql_client* client) { return client->event_fd; }
 EXPORTED std::size_t arca_cql_poll(arca_cql_client* client, arca_cql_completion* completions, std::size_t capacity) {

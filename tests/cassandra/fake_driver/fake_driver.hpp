@@ -21,6 +21,8 @@ std::size_t fake_cql_held_count();
 
 // Requests that have begun and are not completed, oldest first.
 std::size_t fake_cql_pending_count();
+// Of the latest of them: arca_cql_consistency.
+std::uint16_t fake_cql_latest_consistency();
 // The oldest completes so. `message` may be null; `with_rows`: one row of one boolean, true.
 void fake_cql_complete(std::int32_t status, const char* message, std::int32_t with_rows);
 std::size_t fake_cql_open_client_count();
