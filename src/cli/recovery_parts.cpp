@@ -28,8 +28,11 @@ RecoveryParts::RecoveryParts(const Settings& settings, os::Clock& clock)
       clock_(clock),
       quarantine_(settings.state_directory, settings.quarantine_size, os::posix_file_system(), clock) {}
 
+// What is under way comes back through the router and its doors, which die before what stands behind them: so nothing
+// may be under way any more.
 RecoveryParts::~RecoveryParts() {
   recovery_.reset();
+  if (collector_) collector_->close();
   if (cql_) cql_->close();
   if (cassandra_) cassandra_->end(clock_.steady_now() + end_time);
 }

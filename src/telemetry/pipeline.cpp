@@ -41,8 +41,10 @@ void remove_if_empty(const std::string& directory) {
 
 }  // namespace
 
+// Doors and routers die before what stands behind them, so nothing may come back through them any more.
 Pipeline::~Pipeline() {
-  if (live_thread.joinable() || recovery_thread.joinable()) stop_threads();
+  stop_threads();
+  if (cassandra) cassandra->end(clock.steady_now());
 }
 
 bool Pipeline::is_inherited() const noexcept { return generation_ != os::fork_generation(); }
@@ -97,10 +99,12 @@ FlushReport Pipeline::flush(base::SteadyTime deadline) {
 void Pipeline::stop_threads() {
   live_thread.request_stop();
   recovery_thread.request_stop();
-  live->wake();
-  if (guarded_collector) guarded_collector->cancel_all();
+  if (live) live->wake();
+  if (collector) collector->cancel_all();
   if (recovery_thread.joinable()) recovery_thread.join();
   if (live_thread.joinable()) live_thread.join();
+  // What recovery sent in its last moments is under way still, and one that was not taken is offered to the next tier.
+  if (collector) collector->close();
 }
 
 FlushReport Pipeline::end(base::SteadyTime deadline) {
