@@ -114,9 +114,10 @@ FlushReport Pipeline::end(base::SteadyTime deadline) {
   live->drain(deliver_until);
   FlushReport result = flush(deliver_until);  // the journal, too, may get empty in time
   stop_threads();
-  if (cassandra) cassandra->end(deadline - (deadline - clock.steady_now()) / 4);
+  // First of all the pool, which may lie on tmpfs: Cassandra may keep its end waiting until the deadline.
   const auto spilled = spiller->spill_all(deadline);
   if (!spilled) os::log(os::LogLevel::warn, "what is left stays in the pool: {}", spilled.error().message());
+  if (cassandra) cassandra->end(deadline);
   result.kept_item_count = kept_items();
   result.outcome = result.kept_item_count == 0 ? FlushOutcome::delivered : FlushOutcome::kept;
 
@@ -141,11 +142,7 @@ model::Totals Pipeline::final_totals() const {
   const ParkedItems replayed = cassandra->parked_items();
   for (std::size_t i = 0; i < model::signal_count; ++i) {
     model::SignalTotals& signal = totals[i];
-    const std::uint64_t quarantined = std::min(signal.parked, replayed.quarantined[i]);
-    const std::uint64_t delivered = std::min(signal.parked - quarantined, replayed.delivered[i]);
-    signal.parked -= quarantined + delivered;
-    signal.quarantined += quarantined;
-    signal.delivered += delivered;
+    take_from_parked(replayed, i, signal.parked, signal.delivered, signal.quarantined, signal.lost);
   }
   return totals;
 }
@@ -190,6 +187,7 @@ Status Pipeline::status() const {
     const ParkedItems replayed = cassandra->parked_items();
     status.cassandra.replayed = replayed.delivered;
     status.cassandra.replay_quarantined = replayed.quarantined;
+    status.cassandra.parked_lost = replayed.lost;
     for (const model::Signal signal : model::all_signals) {
       status.cassandra.failure_count += parking->status(signal).failure_count;
     }
