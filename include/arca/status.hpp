@@ -52,6 +52,7 @@ struct CassandraStatus {
   std::array<std::uint64_t, 3> replayed{};
   std::array<std::uint64_t, 3> replay_quarantined{};
   std::array<std::uint64_t, 3> parked_lost{};
+  std::uint64_t archive_missed = 0;  // items that were delivered and not archived, for want of room to wait
   std::string last_error;
 };
 

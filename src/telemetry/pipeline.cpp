@@ -188,6 +188,7 @@ Status Pipeline::status() const {
     status.cassandra.replayed = replayed.delivered;
     status.cassandra.replay_quarantined = replayed.quarantined;
     status.cassandra.parked_lost = replayed.lost;
+    if (delivered_chunks) status.cassandra.archive_missed = delivered_chunks->missed_item_count();
     for (const model::Signal signal : model::all_signals) {
       status.cassandra.failure_count += parking->status(signal).failure_count;
     }

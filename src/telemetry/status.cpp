@@ -58,11 +58,11 @@ std::string to_json(const CassandraStatus& cassandra) {
   return fmt::format(
       R"({{"configured":true,"connected":{},"ready":{},"nodes_up":{},"nodes_known":{},"parked_bytes":{},"failures":{},)"
       R"("open_segments":{},"waiting_segments":{},"segments_known":{},"oldest_age_seconds":{},"rows_pending":{},)"
-      R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"parked_lost":{},"last_error":{}}})",
+      R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"parked_lost":{},"archive_missed":{},"last_error":{}}})",
       cassandra.connected, cassandra.ready, cassandra.up_count, cassandra.node_count, cassandra.parked_bytes,
       cassandra.failure_count, cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known,
       to_json(cassandra.oldest_age), cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed),
-      items(cassandra.replay_quarantined), items(cassandra.parked_lost),
+      items(cassandra.replay_quarantined), items(cassandra.parked_lost), cassandra.archive_missed,
       quoted(cassandra.last_error));
 }
 
