@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use scylla::statement::Consistency;
@@ -22,7 +23,10 @@ const DEFAULT_PAGE_SIZE: u32 = 5_000;
 /// A batch counts its statements with 16 bits.
 const BATCH_ROWS_MAX: u32 = 65_535;
 /// A look-up of a name can hang in the system's resolver; its thread is left behind then.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+const THREADS_LIMIT: Duration = Duration::from_millis(200);
+/// For tasks: they end as soon as a thread gets to them, and until then they use what is the caller's.
+const TASKS_LIMIT: Duration = Duration::from_secs(5);
+const TASKS_POLL: Duration = Duration::from_millis(1);
 
 /// What the client's tasks share. Thread-safe.
 pub struct Shared {
@@ -158,7 +162,11 @@ impl Client {
     pub fn end(&self, drain: Duration) {
         self.shared.queue.wait_idle(drain);
         if let Some(runtime) = lock(&self.runtime).take() {
-            runtime.shutdown_timeout(SHUTDOWN_LIMIT); // drops the tasks: their tickets say CLOSED
+            runtime.shutdown_timeout(THREADS_LIMIT); // drops the tasks: their tickets say CLOSED
+            let give_up_at = Instant::now() + TASKS_LIMIT;
+            while Arc::strong_count(&self.shared) > 1 && Instant::now() < give_up_at {
+                thread::sleep(TASKS_POLL);
+            }
         }
     }
 

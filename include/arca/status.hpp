@@ -47,9 +47,12 @@ struct CassandraStatus {
   std::optional<std::chrono::seconds> oldest_age;  // of what waits
   std::uint64_t rows_pending = 0;                  // items whose rows for look-up are not written yet
   bool near_ttl = false;                           // something undelivered is older than half of its TTL
-  // Of what this process has parked: delivered by recovery, or rejected then. traces, metrics, logs.
+  // Of what this process has parked: delivered by recovery, or rejected then, or gone before (TTL, dropped tables).
+  // traces, metrics, logs.
   std::array<std::uint64_t, 3> replayed{};
   std::array<std::uint64_t, 3> replay_quarantined{};
+  std::array<std::uint64_t, 3> parked_lost{};
+  std::uint64_t archive_missed = 0;  // items that were delivered and not archived, for want of room to wait
   std::string last_error;
 };
 

@@ -300,7 +300,10 @@ void CassandraSink::submit(model::Chunk chunk, model::AckCallback done) noexcept
 
 void CassandraSink::cancel_all() noexcept { state_->cancel_all(); }
 base::SteadyTime CassandraSink::tend(base::SteadyTime now) { return state_->tend(now); }
-bool CassandraSink::seal_all(base::SteadyTime deadline) { return state_->seal_all(deadline); }
+void CassandraSink::close_all() { state_->close_all(); }
+bool CassandraSink::seal_all(base::SteadyTime deadline, const std::stop_token& stop) {
+  return state_->seal_all(deadline, stop);
+}
 bool CassandraSink::holds_metrics() const noexcept { return state_->holds_metrics(); }
 ParkedAccount CassandraSink::account() const { return state_->account(); }
 

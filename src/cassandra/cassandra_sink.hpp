@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "cassandra/row_writer.hpp"
@@ -24,7 +25,8 @@ struct CassandraSinkOptions {
   std::uint32_t in_flight_max = 32;  // chunks
   std::uint32_t stripe_count = 2;    // segments open at a time; metrics always use the first
   base::Duration lifetime = segment_lifetime;
-  base::Duration margin = segment_margin;  // what recoverers wait beyond it
+  base::Duration margin = segment_margin;     // what recoverers wait beyond it
+  std::chrono::seconds chunk_ttl{1'209'600};  // of the table of chunks
   std::uint64_t segment_bytes = segment_bytes_max;
   base::Duration idle_time = std::chrono::seconds(2);  // a segment without new chunks for so long is sealed
   // How long a chunk that was surely not written is tried again before the next tier gets it. One of unknown outcome is
@@ -38,13 +40,14 @@ struct ParkedAccount {
   std::array<std::uint64_t, model::signal_count> parked{};       // items acknowledged, ever
   std::array<std::uint64_t, model::signal_count> delivered{};    // of them, by a recoverer to the Collector
   std::array<std::uint64_t, model::signal_count> quarantined{};  // of them, rejected for good
+  std::array<std::uint64_t, model::signal_count> lost{};         // of them, gone before anybody had delivered them
   std::uint64_t stored_bytes = 0;
   std::uint64_t raw_bytes = 0;
   std::uint64_t chunk_count = 0;
   std::uint64_t segment_count = 0;
   std::uint64_t open_segment_count = 0;
   std::uint64_t waiting_segment_count = 0;  // sealed or given up, and not replayed as far as known
-  std::uint64_t missing_segment_count = 0;  // left the directory before they were seen replayed: TTL, or dropped tables
+  std::uint64_t missing_segment_count = 0;  // gone before they were seen replayed: TTL, or dropped tables
   std::uint64_t parked_anew_count = 0;      // chunks whose acknowledgement came too late for their segment
   std::optional<base::WallTime> oldest;     // of what waits
 };
@@ -64,9 +67,12 @@ class CassandraSink final : public model::Sink {
   // Seals what is idle or old, asks what has become of sealed segments. Call it several times a second; returns when it
   // is worth calling again.
   base::SteadyTime tend(base::SteadyTime now);
+  // What comes next goes into new segments. For tables that may have been made anew: what is open has no row there, and
+  // nobody would find what is put into it.
+  void close_all();
   // Seals everything open and waits for the answers: at the end of the process, so that recovery need not wait for the
-  // lifetime to pass.
-  bool seal_all(base::SteadyTime deadline);
+  // lifetime to pass. False: not everything is sealed at the deadline, or when it was told to stop.
+  bool seal_all(base::SteadyTime deadline, const std::stop_token& stop = {});
   // Whether a metric chunk of this writer waits in Cassandra: later ones must then queue behind it.
   [[nodiscard]] bool holds_metrics() const noexcept;
   [[nodiscard]] ParkedAccount account() const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <utility>
 
 #include "base/crash_point.hpp"
@@ -180,18 +181,22 @@ void CassandraSink::State::end(const Segment& segment, Later& /*later*/) {
   if (options_.purpose == Purpose::overflow && !segment->is_empty()) waiting_.push_back(segment);
 }
 
-bool CassandraSink::State::seal_all(base::SteadyTime deadline) {
+void CassandraSink::State::close_all() {
+  guarded([&](Later& later) {
+    const std::vector<Segment> open(stripes_.begin(), stripes_.end());
+    for (const Segment& segment : open)
+      if (segment != nullptr) close(segment, later);
+  });
+}
+
+bool CassandraSink::State::seal_all(base::SteadyTime deadline, const std::stop_token& stop) {
   for (;;) {
     const base::SteadyTime now = clock_.steady_now();
-    guarded([&](Later& later) {
-      const std::vector<Segment> open(stripes_.begin(), stripes_.end());
-      for (const Segment& segment : open)
-        if (segment != nullptr) close(segment, later);
-    });
+    close_all();
     tend(now);
     std::unique_lock lock(mutex_);
     if (unsealed_.empty()) return true;
-    if (now >= deadline) return false;
+    if (now >= deadline || stop.stop_requested()) return false;
     changed_.wait_for(lock, std::chrono::milliseconds(5));
   }
 }
@@ -259,15 +264,15 @@ void CassandraSink::State::take_watched(const Segment& segment, const StoreStatu
     --asked_count_;
     if (!status.ok()) return;  // asked again
     if (!entry) {
-      ++account_.missing_segment_count;
-      os::log(os::LogLevel::error,
-              "segment {} is no longer in Cassandra's directory, and nobody has said that its chunks "
-              "were delivered",
-              to_string(segment->head.name.id));
-      forget(segment);
+      lose(segment, "is no longer in Cassandra's directory");
       return;
     }
-    if (!entry->replayed_at) return;
+    if (!entry->replayed_at) {
+      // Its row outlives its chunks, so that recoverers can tell.
+      const bool is_spent = age_of(*segment) > options_.lifetime + options_.margin + options_.chunk_ttl;
+      if (is_spent) lose(segment, "has outlived its chunks");
+      return;
+    }
     for (std::size_t i = 0; i < model::signal_count; ++i) {
       const std::uint64_t items = segment->summary.item_count[i];
       const std::uint64_t quarantined = std::min(items, entry->quarantined_items[i]);
@@ -277,6 +282,15 @@ void CassandraSink::State::take_watched(const Segment& segment, const StoreStatu
     any_replayed_ = true;
     forget(segment);
   });
+}
+
+void CassandraSink::State::lose(const Segment& segment, std::string_view why) {
+  ++account_.missing_segment_count;
+  for (std::size_t i = 0; i < model::signal_count; ++i) account_.lost[i] += segment->summary.item_count[i];
+  os::log(os::LogLevel::error, "segment {} {}, and nobody has said that they were delivered: {} items are lost",
+          to_string(segment->head.name.id), why,
+          std::accumulate(segment->summary.item_count.begin(), segment->summary.item_count.end(), std::uint64_t{0}));
+  forget(segment);
 }
 
 void CassandraSink::State::forget(const Segment& segment) {

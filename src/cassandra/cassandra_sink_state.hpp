@@ -28,7 +28,8 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   void submit(const model::Chunk& chunk, model::AckCallback& done);
   void cancel_all();
   base::SteadyTime tend(base::SteadyTime now);
-  bool seal_all(base::SteadyTime deadline);
+  void close_all();
+  bool seal_all(base::SteadyTime deadline, const std::stop_token& stop);
   bool holds_metrics() const noexcept { return metric_segments_.load(std::memory_order_acquire) > 0; }
   ParkedAccount account() const;
 
@@ -63,6 +64,7 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   void tend_segments(base::SteadyTime now, Later& later);
   void watch(base::SteadyTime now, Later& later);
   void take_watched(const Segment& segment, const StoreStatus& status, const std::optional<SegmentEntry>& entry);
+  void lose(const Segment& segment, std::string_view why);
   void forget(const Segment& segment);
 
   // Runs `body` under the lock, then what it has put off. Nothing leaves it; false: memory ran out on the way.

@@ -23,16 +23,20 @@ void refuse_for_memory(const AnswerCallback& done) noexcept {
 
 ClosableCql::ClosableCql(std::unique_ptr<Cql> inner) : inner_(std::move(inner)) {}
 
-ClosableCql::~ClosableCql() { close(); }
+ClosableCql::~ClosableCql() { end(std::nullopt); }
 
-void ClosableCql::close() noexcept {
+void ClosableCql::close(base::SteadyTime deadline) noexcept { end(deadline); }
+
+void ClosableCql::end(std::optional<base::SteadyTime> deadline) noexcept {
   std::shared_ptr<Cql> last;
   {
     const std::lock_guard lock(mutex_);
     last = std::move(inner_);
   }
+  if (last == nullptr) return;
   // Calls take moments. None of them may be the last owner: it could be one of the inner's own callbacks.
   while (last.use_count() > 1) std::this_thread::yield();
+  if (deadline) last->close(*deadline);
   last.reset();
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "cassandra/cql.hpp"
 
@@ -19,8 +20,6 @@ class ClosableCql final : public Cql {
   ClosableCql(const ClosableCql&) = delete;
   ClosableCql& operator=(const ClosableCql&) = delete;
 
-  // Destroys the inner Cql, which calls back for all that is under way. Requires: not in a callback.
-  void close() noexcept;
   // Is called, on any thread, when a server says that tables are not as they were.
   void set_schema_watch(std::function<void()> watch);
 
@@ -29,8 +28,11 @@ class ClosableCql final : public Cql {
   void batch(Batch batch, AnswerCallback done) noexcept override;
   [[nodiscard]] bool has_window(std::uint64_t bytes) const noexcept override;
   [[nodiscard]] ConnectionStatus status() const override;
+  // Closes and destroys the inner Cql, which calls back for all that is under way.
+  void close(base::SteadyTime deadline) noexcept override;
 
  private:
+  void end(std::optional<base::SteadyTime> deadline) noexcept;
   [[nodiscard]] std::shared_ptr<Cql> inner() const noexcept;
   [[nodiscard]] AnswerCallback watched(AnswerCallback done) const;
 

@@ -184,6 +184,9 @@ class Cql {
   // is not, an answer under way or the next connection will change it; nobody is told, so ask again after a while.
   [[nodiscard]] virtual bool has_window(std::uint64_t bytes) const noexcept = 0;
   [[nodiscard]] virtual ConnectionStatus status() const = 0;
+  // Ends for good: takes nothing more, waits until the deadline for answers, and then gives those that are missing
+  // itself. The destructor is the same without a deadline of the caller's. Requires: not in a callback.
+  virtual void close(base::SteadyTime /*deadline*/) noexcept {}
 };
 
 // Executes and waits for the answer, or for the time-out (Outcome::unknown; the answer is then dropped). Must not be

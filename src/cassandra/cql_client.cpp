@@ -14,6 +14,7 @@
 #include <shared_mutex>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "cassandra/cql_library.hpp"
 #include "cassandra/cql_options.hpp"
@@ -26,7 +27,7 @@
 namespace arca::cassandra {
 namespace {
 
-constexpr std::uint32_t drain_ms = 1000;  // how long the end waits for answers under way
+constexpr base::Duration drain_time = std::chrono::seconds(1);  // how long the destructor waits for answers under way
 constexpr std::chrono::milliseconds status_age_max{50};
 constexpr std::size_t completions_max = 64;  // taken at a time
 
@@ -67,7 +68,7 @@ class CqlClient::State {
         in_flight_bytes_max_(settings.in_flight_bytes_max) {}
 
   Result<void> open(const ConnectionSettings& settings);
-  void close();
+  void close(base::SteadyTime deadline);
   [[nodiscard]] bool is_forked() const noexcept { return generation_ != os::fork_generation(); }
 
   Result<Statement> statement(std::string_view text, StatementKind kind);
@@ -128,14 +129,14 @@ Result<void> CqlClient::State::open(const ConnectionSettings& settings) {
 }
 
 // Own thread only once: the answers that come while it waits are called back by that thread still.
-void CqlClient::State::close() {
+void CqlClient::State::close(base::SteadyTime deadline) {
   {
     const std::unique_lock lock(open_mutex_);
-    closed_ = true;
+    if (std::exchange(closed_, true)) return;
   }
   if (thread_.joinable()) {
     std::unique_lock lock(mutex_);
-    nothing_pending_.wait_for(lock, std::chrono::milliseconds(drain_ms), [this] { return pending_.empty(); });
+    nothing_pending_.wait_until(lock, deadline, [this] { return pending_.empty(); });
     lock.unlock();
     thread_.request_stop();
     const std::uint64_t one = 1;
@@ -316,7 +317,7 @@ Result<std::unique_ptr<CqlClient>> CqlClient::open(const ConnectionSettings& set
   if (!library) return failure(library.error());
   const auto state = std::make_shared<State>(settings, *library);
   if (auto opened = state->open(settings); !opened) {
-    state->close();
+    state->close(os::SystemClock().steady_now());
     return failure(opened.error());
   }
   return std::unique_ptr<CqlClient>(new CqlClient(state));
@@ -328,7 +329,7 @@ CqlClient::~CqlClient() {
     static_cast<void>(new std::shared_ptr<State>(std::move(state_)));
     return;
   }
-  state_->close();
+  state_->close(os::SystemClock().steady_now() + drain_time);
 }
 
 Result<Statement> CqlClient::statement(std::string_view text, StatementKind kind) {
@@ -338,6 +339,9 @@ void CqlClient::execute(Request request, AnswerCallback done) noexcept {
   state_->execute(std::move(request), std::move(done));
 }
 void CqlClient::batch(Batch batch, AnswerCallback done) noexcept { state_->batch(std::move(batch), std::move(done)); }
+void CqlClient::close(base::SteadyTime deadline) noexcept {
+  if (!state_->is_forked()) state_->close(deadline);
+}
 bool CqlClient::has_window(std::uint64_t bytes) const noexcept { return state_->has_window(bytes); }
 
 ConnectionStatus CqlClient::status() const {

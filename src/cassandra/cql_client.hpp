@@ -25,6 +25,7 @@ class CqlClient final : public Cql {
   void batch(Batch batch, AnswerCallback done) noexcept override;
   [[nodiscard]] bool has_window(std::uint64_t bytes) const noexcept override;
   [[nodiscard]] ConnectionStatus status() const override;
+  void close(base::SteadyTime deadline) noexcept override;
   // Waits until connected; the last error otherwise.
   Result<void> wait_connected(std::chrono::milliseconds timeout);
 

@@ -41,9 +41,9 @@ class Talk {
 
   // Asks again while that may help and there is time. At most one value, a text.
   Result<Answer> ask(const std::string& text, const std::string& value = {}) const {
-    const auto statement = cql_.statement(text, StatementKind::idempotent);
-    if (!statement) return failure(statement.error());
     for (;;) {
+      const auto statement = cql_.statement(text, StatementKind::idempotent);
+      if (!statement) return failure(statement.error());  // also when it has been closed: nothing comes any more
       Request request;
       request.statement = *statement;
       if (!value.empty()) request.values.text(value);

@@ -20,6 +20,7 @@ namespace arca::cli {
 namespace {
 constexpr base::Duration cassandra_patience = std::chrono::seconds(30);  // of a single pass, for a connection
 constexpr base::Duration end_time = std::chrono::seconds(5);
+constexpr base::Duration read_time = std::chrono::seconds(1);  // for answers under way when a scan of rows ends
 constexpr std::uint32_t parking_in_flight = 8;
 }  // namespace
 
@@ -28,9 +29,12 @@ RecoveryParts::RecoveryParts(const Settings& settings, os::Clock& clock)
       clock_(clock),
       quarantine_(settings.state_directory, settings.quarantine_size, os::posix_file_system(), clock) {}
 
+// What is under way comes back through the router and its doors, which die before what stands behind them: so nothing
+// may be under way any more.
 RecoveryParts::~RecoveryParts() {
   recovery_.reset();
-  if (cql_) cql_->close();
+  if (collector_) collector_->close();
+  if (cql_) cql_->close(clock_.steady_now() + read_time);
   if (cassandra_) cassandra_->end(clock_.steady_now() + end_time);
 }
 

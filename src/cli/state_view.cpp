@@ -120,9 +120,11 @@ void count_replayed(WriterView& view) {
     SignalStatus& law = view.law[model::index_of(signal)];
     const std::uint64_t quarantined = std::min(law.parked, count("replay_quarantined", signal));
     const std::uint64_t delivered = std::min(law.parked - quarantined, count("replayed", signal));
-    law.parked -= quarantined + delivered;
+    const std::uint64_t lost = std::min(law.parked - quarantined - delivered, count("parked_lost", signal));
+    law.parked -= quarantined + delivered + lost;
     law.quarantined += quarantined;
     law.delivered += delivered;
+    law.lost += lost;
   }
 }
 

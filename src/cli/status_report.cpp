@@ -124,6 +124,9 @@ std::string cassandra_lines(const Json& process, const Console& console) {
   if (cassandra->value("near_ttl", false)) {
     text += "      " + console.alarm("something undelivered is past half of its TTL in Cassandra") + "\n";
   }
+  if (const auto missed = number_in(*cassandra, "archive_missed"); missed != 0) {
+    text += "      " + console.alarm(format_count(missed) + " items were delivered and are not in the archive") + "\n";
+  }
   const std::string last_error = text_in(*cassandra, "last_error");
   if (!last_error.empty()) text += "      Cassandra's last error: " + last_error + "\n";
   return text;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "model/sink.hpp"
@@ -11,9 +13,9 @@
 
 namespace arca::flow {
 
-// Chunks that were delivered and are not archived yet, with the Collector's answer. Shared by all lanes of a process: a
-// chunk may come again by another one, out of the journal. Lost with the process: then the Collector gets such a chunk
-// twice, with the same id. Thread-safe.
+// Chunks that were delivered and are not archived yet, with the Collector's answer, and how much was never archived.
+// Shared by all lanes of a process: a chunk may come again by another one, out of the journal. Lost with the process:
+// then the Collector gets such a chunk twice, with the same id. Thread-safe.
 class DeliveredChunks {
  public:
   explicit DeliveredChunks(std::size_t count_max = 65'536);
@@ -22,6 +24,8 @@ class DeliveredChunks {
   DeliveredChunks& operator=(const DeliveredChunks&) = delete;
 
   [[nodiscard]] std::size_t count() const;
+  // Items that were delivered, and that the archive has not.
+  [[nodiscard]] std::uint64_t missed_item_count() const noexcept;
 
  private:
   friend class ArchivingSink;
@@ -32,12 +36,16 @@ class DeliveredChunks {
 struct ArchivingOptions {
   model::SignalSet signals = model::SignalSet::only(model::Signal::traces);  // what is archived
   base::Duration retry_after = std::chrono::milliseconds(500);               // when the archive does not take it
+  // Whether what waits for the archive takes room that records need. Thread-safe; empty: never.
+  std::function<bool()> room_is_short = {};
 };
 
 // Thread-safe. `inner`, `archive` and `clock` outlive it and every delivery under way.
 //
-// A chunk is acknowledged as delivered only when both have it. One that the archive does not take is given back for
-// later; when it comes again the archive alone is asked. What `inner` parks is left as it is: it lies there already.
+// A chunk is acknowledged as delivered when both have it. One that the archive does not take is given back for later;
+// when it comes again the archive alone is asked. But delivery comes first: where room is short, and beyond the number
+// that DeliveredChunks keeps, a delivered chunk is acknowledged without the archive and counted as missed. What `inner`
+// parks is left as it is: it lies there already.
 class ArchivingSink final : public model::Sink {
  public:
   ArchivingSink(model::Sink& inner, model::Sink& archive, std::shared_ptr<DeliveredChunks> delivered, os::Clock& clock,

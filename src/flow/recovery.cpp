@@ -67,7 +67,9 @@ void Recovery::run(const std::stop_token& stop) {
 base::SteadyTime Recovery::step(base::SteadyTime now) {
   const std::lock_guard lock(mutex_);
   try {
-    return step_locked(now);
+    const base::SteadyTime wake = step_locked(now);
+    publish_writers();
+    return wake;
   } catch (const std::exception& broken) {
     try {
       report(options_.report, Error(ErrorCode::internal, std::string("recovery: ") + broken.what()));
@@ -280,15 +282,24 @@ void Recovery::drop_finished() {
 }
 
 RecoveryStatus Recovery::status() const {
-  const std::lock_guard lock(mutex_);
   RecoveryStatus made;
+  {
+    const std::lock_guard lock(published_mutex_);
+    made = published_;
+  }
   if (own_journal_ != nullptr) made.own_journal = own_journal_->backlog();
-  made.finished_writer_count = finished_writer_count_;
-  made.counters = finished_counters_;
   for (const Lane& lane : lanes_) {
     made.counters += lane.dispatcher->counters();
     if (lane.what.source != own_journal_) made.lanes.push_back({lane.what.name, lane.what.source->backlog()});
   }
+  return made;
+}
+
+// Requires mutex_.
+void Recovery::publish_writers() {
+  RecoveryStatus made;
+  made.finished_writer_count = finished_writer_count_;
+  made.counters = finished_counters_;
   for (const auto& drain : drains_) {
     RecoveryWriter writer;
     writer.id = drain->id;
@@ -307,7 +318,8 @@ RecoveryStatus Recovery::status() const {
     writer.note = unreadable.error.message();
     made.writers.push_back(std::move(writer));
   }
-  return made;
+  const std::lock_guard lock(published_mutex_);
+  published_ = std::move(made);
 }
 
 // All at once: together they get stop_grace for their last answers.
@@ -324,6 +336,8 @@ void Recovery::stop_all() {
   for (Dispatcher* dispatcher : running) dispatcher->begin_drain(deadline);
   for (Dispatcher* dispatcher : running) dispatcher->step(clock_.steady_now());
   for (Dispatcher* dispatcher : running) dispatcher->drain_here(deadline);
+  const std::lock_guard lock(mutex_);
+  publish_writers();
 }
 
 DispatcherOptions Recovery::dispatcher_options(const std::string& name) const {

@@ -102,7 +102,7 @@ struct RecoveryReport {
   RecoveryStatus status;
 };
 
-// step(), run() and drain_once() belong to one thread; status() is thread-safe, but must not be called from a callback.
+// step(), run() and drain_once() belong to one thread; status() is thread-safe and waits for no step.
 // All that is passed by reference outlives it, the sources and sinks of lanes too.
 class Recovery {
  public:
@@ -123,6 +123,7 @@ class Recovery {
   // What a drain would find. Takes each dead writer for a moment; settles, sends and removes nothing.
   Result<RecoveryStatus> dry_run();
 
+  // Lanes as they are, writers as the last step has left them.
   [[nodiscard]] RecoveryStatus status() const;
 
  private:
@@ -155,6 +156,7 @@ class Recovery {
   [[nodiscard]] bool is_idle() const;
   [[nodiscard]] RecoveryProgress progress_since(base::SteadyTime begin, base::SteadyTime now) const;
   void stop_all();
+  void publish_writers();
 
   Writers& writers_;
   model::ChunkSource* own_journal_;
@@ -163,9 +165,12 @@ class Recovery {
   RecoveryOptions options_;
   const std::shared_ptr<Doorbell> wake_up_;
   std::shared_ptr<RateLimiter> rate_limiter_;
+  std::vector<Lane> lanes_;  // all of these constant after construction
 
-  mutable std::mutex mutex_;  // protects everything below
-  std::vector<Lane> lanes_;
+  mutable std::mutex published_mutex_;  // held for moments only, as a step with its files is not
+  RecoveryStatus published_;            // writers and what was drained of them; protected by published_mutex_
+
+  mutable std::mutex mutex_;                    // protects everything below
   std::size_t first_turn_ = 0;                  // whose turn is first: lanes, then all writers
   std::vector<std::unique_ptr<Drain>> drains_;  // oldest first
   std::map<model::WriterId, Unreadable> unreadable_;

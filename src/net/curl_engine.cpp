@@ -67,4 +67,8 @@ void CurlEngine::cancel_all() noexcept {
   if (!state_->is_inherited()) state_->cancel_all();
 }
 
+void CurlEngine::close() noexcept {
+  if (!state_->is_inherited()) state_->stop();
+}
+
 }  // namespace arca::net

@@ -75,6 +75,8 @@ class CurlEngine {
   // Calls `done` exactly once, on the engine's thread or (when it cannot start) on the caller's.
   void start(EngineRequest request, Done done) noexcept;
   void cancel_all() noexcept;
+  // See Transport.
+  void close() noexcept;
 
  private:
   std::unique_ptr<State> state_;

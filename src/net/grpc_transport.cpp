@@ -172,5 +172,6 @@ void GrpcTransport::send(model::Payload payload, std::vector<std::pair<std::stri
 }
 
 void GrpcTransport::cancel_all() noexcept { engine_.cancel_all(); }
+void GrpcTransport::close() noexcept { engine_.close(); }
 
 }  // namespace arca::net

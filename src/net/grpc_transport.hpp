@@ -19,6 +19,7 @@ class GrpcTransport final : public Transport {
   void send(model::Payload payload, std::vector<std::pair<std::string, std::string>> extra_headers,
             base::Duration timeout, std::function<void(Response)> done) noexcept override;
   void cancel_all() noexcept override;
+  void close() noexcept override;
 
  private:
   GrpcTransport(EngineOptions options, bool gzip, os::Clock& clock);

@@ -70,5 +70,6 @@ void HttpTransport::send(model::Payload payload, std::vector<std::pair<std::stri
 }
 
 void HttpTransport::cancel_all() noexcept { engine_.cancel_all(); }
+void HttpTransport::close() noexcept { engine_.close(); }
 
 }  // namespace arca::net

@@ -59,6 +59,9 @@ class Transport {
                     base::Duration timeout, std::function<void(Response)> done) noexcept = 0;
   // Ends every request under way as no_answer, soon.
   virtual void cancel_all() noexcept = 0;
+  // Ends for good: returns when everybody has been called back. Whatever is sent later is answered at once: not sent.
+  // Requires: not in a callback.
+  virtual void close() noexcept = 0;
 };
 
 }  // namespace arca::net

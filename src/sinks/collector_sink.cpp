@@ -240,6 +240,11 @@ void CollectorSink::cancel_all() noexcept {
     if (transport != nullptr) transport->cancel_all();
 }
 
+void CollectorSink::close() noexcept {
+  for (auto& transport : transports_)
+    if (transport != nullptr) transport->close();
+}
+
 CollectorStatus CollectorSink::status() const {
   const std::scoped_lock lock(mutex_);
   CollectorStatus status = status_;

@@ -86,6 +86,10 @@ class CollectorSink final : public model::Sink {
   [[nodiscard]] model::Readiness readiness(model::Signal signal, base::SteadyTime now) noexcept override;
   void submit(model::Chunk chunk, model::AckCallback done) noexcept override;
   void cancel_all() noexcept override;
+  // Ends for good: returns when it has called back for everything under way. Those who stand in front of it may be
+  // destroyed then and not before, because a chunk that was not taken is offered to the next of them. Requires: nobody
+  // submits any more.
+  void close() noexcept;
   [[nodiscard]] CollectorStatus status() const;
   // Is told of every delivery that ends from now on, on any thread; empty: nobody is.
   void set_observer(DeliveryObserver observer);

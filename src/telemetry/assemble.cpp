@@ -153,7 +153,14 @@ Pipeline::Way Pipeline::make_way(std::vector<flow::OverflowTier> tiers, flow::Gu
                           .high_water_mark = settings.high_water,
                           .busy_mark = (1 + settings.high_water) / 2,
                           .pressure = std::move(pressure)});
-  if (archive) way.archiving = std::make_unique<flow::ArchivingSink>(*way.router, *archive, delivered_chunks, clock);
+  if (archive) {
+    // Half of where recovery yields and parking begins: an archive that is away must not bring us there.
+    flow::ArchivingOptions options;
+    options.room_is_short = [&filling = *pool, &kept = *journal, mark = settings.high_water / 2] {
+      return filling.fill() >= mark || static_cast<double>(kept.size()) >= mark * static_cast<double>(kept.size_max());
+    };
+    way.archiving = std::make_unique<flow::ArchivingSink>(*way.router, *archive, delivered_chunks, clock, options);
+  }
   return way;
 }
 

@@ -34,7 +34,7 @@ class CqlLink final : public CassandraLink {
                          : cassandra::check_schema(cql_, schema_, timeout_);
   }
   void set_schema_watch(std::function<void()> watch) override { cql_.set_schema_watch(std::move(watch)); }
-  void close() noexcept override { cql_.close(); }
+  void close(base::SteadyTime deadline) noexcept override { cql_.close(deadline); }
 
  private:
   CqlLink(const CassandraSettings& settings, std::string datacenter, std::unique_ptr<cassandra::Cql> client)

@@ -24,8 +24,9 @@ class CassandraLink {
   virtual Result<cassandra::SchemaReport> prepare() = 0;
   // Is called, on any thread, when the tables are not as they were.
   virtual void set_schema_watch(std::function<void()> watch) = 0;
-  // Ends what is under way; whatever is asked later is answered: not sent. Requires: not in a callback.
-  virtual void close() noexcept = 0;
+  // Waits until the deadline for what is under way, and ends it then; whatever is asked later is answered: not sent. A
+  // prepare() that waits for an answer returns soon. Requires: not in a callback.
+  virtual void close(base::SteadyTime deadline) noexcept = 0;
 };
 
 // Connects in the background. Fails only for what cannot get better by itself: no driver, a file that cannot be read.

@@ -62,6 +62,7 @@ cassandra::CassandraSinkOptions sink_options(const CassandraTierOptions& from, c
   made.purpose = purpose;
   made.lifetime = from.timing.lifetime;
   made.margin = from.timing.margin;
+  made.chunk_ttl = from.chunk_ttl;
   return made;
 }
 
@@ -117,7 +118,13 @@ class CassandraTier::State {
     while (!stop.stop_requested()) {
       const std::uint64_t seen = doorbell.count();
       const base::SteadyTime now = clock.steady_now();
-      doorbell.wait(seen, std::min(step(now, stop), now + options.poll), stop);
+      base::SteadyTime next = base::never;
+      try {
+        next = step(now, stop);
+      } catch (const std::exception& broken) {  // no memory, for a while
+        os::log(os::LogLevel::error, "Cassandra: {}", broken.what());
+      }
+      doorbell.wait(seen, std::min(next, now + options.poll), stop);
     }
     const std::lock_guard lock(mutex);
     thread_ended = true;
@@ -130,7 +137,7 @@ class CassandraTier::State {
     }
     if (!ready.load(std::memory_order_acquire)) look_at_schema(now, stop);
     if (stop.stop_requested()) return now;  // the wait for an answer may have lasted until after the end
-    watch_collector(now);
+    watch_collector(now, stop);
     base::SteadyTime next = base::never;
     for (Outlet* outlet : {own.get(), foreign.get(), archive.get()}) {
       if (outlet != nullptr) next = std::min(next, outlet->sink->tend(now));
@@ -154,6 +161,9 @@ class CassandraTier::State {
       os::log(os::LogLevel::info, "Cassandra: connected to {} nodes, the tables fit", connection.node_count);
       if (report->notes.empty()) say("");
       schema_retry = base::Duration::zero();
+      for (Outlet* outlet : {own.get(), foreign.get(), archive.get()}) {
+        if (outlet != nullptr) outlet->sink->close_all();
+      }
       ready.store(true, std::memory_order_release);
       if (parked) parked->scan_now();
       return;
@@ -170,16 +180,12 @@ class CassandraTier::State {
   }
 
   // What lies in open segments would otherwise wait until they are old or idle.
-  void watch_collector(base::SteadyTime now) {
-    bool is_well = false;
-    {
-      const std::lock_guard lock(watch_mutex);
-      if (!collector_is_well) return;
-      is_well = collector_is_well();
-    }
+  void watch_collector(base::SteadyTime now, const std::stop_token& stop) {
+    if (!options.collector_is_well) return;
+    const bool is_well = options.collector_is_well();
     if (!std::exchange(collector_was_well, is_well) && is_well && ready.load(std::memory_order_acquire)) {
-      own->sink->seal_all(now + seal_time);
-      foreign->sink->seal_all(now + seal_time);
+      own->sink->seal_all(now + seal_time, stop);
+      foreign->sink->seal_all(now + seal_time, stop);
       if (parked) parked->scan_now();
     }
   }
@@ -193,26 +199,28 @@ class CassandraTier::State {
     if (!text.empty()) os::log(os::LogLevel::warn, "{}; what is accepted stays in pool and journal meanwhile", text);
   }
 
-  // Whether the thread has ended; one that waits for an answer of the cluster may not do so in time.
-  bool stop(base::SteadyTime deadline) {
-    if (!thread.joinable()) return true;
+  // Ends the thread. Only a look at the tables can keep it beyond the deadline, and that ends with the link; without
+  // tables there is nothing that the link would be kept for.
+  void stop(base::SteadyTime deadline) {
     thread.request_stop();
     doorbell.ring();
     std::unique_lock lock(mutex);
-    while (!thread_ended && clock.steady_now() < deadline) {
+    while (!thread_ended && ready.load(std::memory_order_acquire) && clock.steady_now() < deadline) {
       ended.wait_for(lock, std::min<base::Duration>(deadline - clock.steady_now(), std::chrono::milliseconds(20)));
     }
     const bool has_ended = thread_ended;
     lock.unlock();
-    if (has_ended) {
-      thread.join();
-    } else {
-      thread.detach();
-      // It goes on alone, and whom it asked about the Collector may be gone then.
-      const std::lock_guard watch_lock(watch_mutex);
-      collector_is_well = {};
+    if (!has_ended) close(clock.steady_now());
+    thread.join();
+  }
+
+  // Whoever waits for an ack has it when this returns.
+  void close(base::SteadyTime deadline) {
+    ready.store(false, std::memory_order_release);
+    link->close(deadline);
+    for (Outlet* outlet : {own.get(), foreign.get(), archive.get()}) {
+      if (outlet != nullptr) outlet->sink->cancel_all();
     }
-    return has_ended;
   }
 
   const std::unique_ptr<CassandraLink> link;
@@ -234,9 +242,7 @@ class CassandraTier::State {
   bool collector_was_well = true;
 
   std::uint64_t parked_seen = 0;  // chunks parked here, when is_drained() was last asked
-
-  std::mutex watch_mutex;
-  std::function<bool()> collector_is_well = options.collector_is_well;  // protected by watch_mutex
+  bool is_over = false;  // touched by end() only
 
   flow::Doorbell doorbell;
   mutable std::mutex mutex;
@@ -248,14 +254,13 @@ class CassandraTier::State {
 
 Result<std::unique_ptr<CassandraTier>> CassandraTier::start(std::unique_ptr<CassandraLink> link, os::Clock& clock,
                                                             CassandraTierOptions options) {
-  auto state = std::make_shared<State>(std::move(link), clock, std::move(options));
-  auto thread = os::start_thread("arca-cassandra", [state](const std::stop_token& stop) { state->run(stop); });
-  if (!thread) {
-    state->link->close();
-    return tl::unexpected(thread.error());
-  }
-  state->thread = std::move(*thread);
-  return std::unique_ptr<CassandraTier>(new CassandraTier(std::move(state)));
+  std::unique_ptr<CassandraTier> tier(
+      new CassandraTier(std::make_unique<State>(std::move(link), clock, std::move(options))));
+  auto thread =
+      os::start_thread("arca-cassandra", [&state = *tier->state_](const std::stop_token& stop) { state.run(stop); });
+  if (!thread) return tl::unexpected(thread.error());
+  tier->state_->thread = std::move(*thread);
+  return tier;
 }
 
 Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSettings& settings, os::Clock& clock,
@@ -272,12 +277,14 @@ Result<std::unique_ptr<CassandraTier>> CassandraTier::start(const CassandraSetti
   return start(std::move(*link), clock, std::move(options));
 }
 
+CassandraTier::CassandraTier(std::unique_ptr<State> state) : state_(std::move(state)) {}
 CassandraTier::~CassandraTier() { end(state_->clock.steady_now() + destroy_time); }
 
 void CassandraTier::end(base::SteadyTime deadline) {
   State& state = *state_;
-  const bool stopped = state.stop(deadline);
-  if (stopped && state.ready.exchange(false)) {
+  if (std::exchange(state.is_over, true)) return;
+  if (state.thread.joinable()) state.stop(deadline);
+  if (state.ready.exchange(false)) {
     for (State::Outlet* outlet : {state.own.get(), state.foreign.get(), state.archive.get()}) {
       if (outlet == nullptr) continue;
       if (!outlet->sink->seal_all(deadline)) {
@@ -288,7 +295,7 @@ void CassandraTier::end(base::SteadyTime deadline) {
       os::log(os::LogLevel::debug, "Cassandra: a lease is not given back; it ends by itself");
     }
   }
-  state.link->close();
+  state.close(deadline);
 }
 
 model::Sink& CassandraTier::own() noexcept { return *state_->own->guarded; }
@@ -309,9 +316,9 @@ bool CassandraTier::is_ready() const noexcept { return state_->ready.load(std::m
 
 ParkedItems CassandraTier::parked_items() const {
   const cassandra::ParkedAccount account = state_->own->sink->account();
-  ParkedItems items{.delivered = account.delivered, .quarantined = account.quarantined};
+  ParkedItems items{.delivered = account.delivered, .quarantined = account.quarantined, .lost = account.lost};
   for (std::size_t i = 0; i < model::signal_count; ++i) {
-    const std::uint64_t done = account.delivered[i] + account.quarantined[i];
+    const std::uint64_t done = account.delivered[i] + account.quarantined[i] + account.lost[i];
     items.waiting_item_count += account.parked[i] > done ? account.parked[i] - done : 0;
   }
   return items;

@@ -43,6 +43,7 @@ struct CassandraTierOptions {
 struct ParkedItems {
   std::array<std::uint64_t, model::signal_count> delivered{};
   std::array<std::uint64_t, model::signal_count> quarantined{};
+  std::array<std::uint64_t, model::signal_count> lost{};  // gone from Cassandra before anybody had delivered them
   std::uint64_t waiting_item_count = 0;
 };
 
@@ -77,13 +78,15 @@ class CassandraTier {
   [[nodiscard]] ParkedItems parked_items() const;
   [[nodiscard]] CassandraStatus status() const;
 
-  // Stops tending, seals what is open, gives leases back, ends what is under way. Requires: nobody submits or claims.
+  // Stops tending, seals what is open, gives leases back, ends what is under way: whoever waits for an ack has it when
+  // this returns, soon after the deadline at the latest. Only the first call does anything. Requires: nobody submits or
+  // claims.
   void end(base::SteadyTime deadline);
 
  private:
   class State;
-  explicit CassandraTier(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  std::shared_ptr<State> state_;  // its thread may outlast us when it waits for an answer
+  explicit CassandraTier(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace arca::telemetry

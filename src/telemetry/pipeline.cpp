@@ -41,8 +41,10 @@ void remove_if_empty(const std::string& directory) {
 
 }  // namespace
 
+// Doors and routers die before what stands behind them, so nothing may come back through them any more.
 Pipeline::~Pipeline() {
-  if (live_thread.joinable() || recovery_thread.joinable()) stop_threads();
+  stop_threads();
+  if (cassandra) cassandra->end(clock.steady_now());
 }
 
 bool Pipeline::is_inherited() const noexcept { return generation_ != os::fork_generation(); }
@@ -97,10 +99,12 @@ FlushReport Pipeline::flush(base::SteadyTime deadline) {
 void Pipeline::stop_threads() {
   live_thread.request_stop();
   recovery_thread.request_stop();
-  live->wake();
-  if (guarded_collector) guarded_collector->cancel_all();
+  if (live) live->wake();
+  if (collector) collector->cancel_all();
   if (recovery_thread.joinable()) recovery_thread.join();
   if (live_thread.joinable()) live_thread.join();
+  // What recovery sent in its last moments is under way still, and one that was not taken is offered to the next tier.
+  if (collector) collector->close();
 }
 
 FlushReport Pipeline::end(base::SteadyTime deadline, Status& last) {
@@ -110,9 +114,10 @@ FlushReport Pipeline::end(base::SteadyTime deadline, Status& last) {
   live->drain(deliver_until);
   FlushReport result = flush(deliver_until);  // the journal, too, may get empty in time
   stop_threads();
-  if (cassandra) cassandra->end(deadline - (deadline - clock.steady_now()) / 4);
+  // First of all the pool, which may lie on tmpfs: Cassandra may keep its end waiting until the deadline.
   const auto spilled = spiller->spill_all(deadline);
   if (!spilled) os::log(os::LogLevel::warn, "what is left stays in the pool: {}", spilled.error().message());
+  if (cassandra) cassandra->end(deadline);
   result.kept_item_count = kept_items();
   result.outcome = result.kept_item_count == 0 ? FlushOutcome::delivered : FlushOutcome::kept;
 
@@ -139,11 +144,7 @@ model::Totals Pipeline::final_totals() const {
   const ParkedItems replayed = cassandra->parked_items();
   for (std::size_t i = 0; i < model::signal_count; ++i) {
     model::SignalTotals& signal = totals[i];
-    const std::uint64_t quarantined = std::min(signal.parked, replayed.quarantined[i]);
-    const std::uint64_t delivered = std::min(signal.parked - quarantined, replayed.delivered[i]);
-    signal.parked -= quarantined + delivered;
-    signal.quarantined += quarantined;
-    signal.delivered += delivered;
+    take_from_parked(replayed, i, signal.parked, signal.delivered, signal.quarantined, signal.lost);
   }
   return totals;
 }
@@ -188,6 +189,8 @@ Status Pipeline::status() const {
     const ParkedItems replayed = cassandra->parked_items();
     status.cassandra.replayed = replayed.delivered;
     status.cassandra.replay_quarantined = replayed.quarantined;
+    status.cassandra.parked_lost = replayed.lost;
+    if (delivered_chunks) status.cassandra.archive_missed = delivered_chunks->missed_item_count();
     for (const model::Signal signal : model::all_signals) {
       status.cassandra.failure_count += parking->status(signal).failure_count;
     }

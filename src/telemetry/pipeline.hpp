@@ -136,7 +136,9 @@ class Pipeline {
 
 // The law, read from the parts. `pool` and `journal` are of one writer.
 void read_law(const journal::Pool& pool, const journal::Journal& journal, Status& status);
-// What recovery has made of parked items counts as what it is.
+// What has become of parked items counts as what it is.
+void take_from_parked(const ParkedItems& items, std::size_t signal, std::uint64_t& parked, std::uint64_t& delivered,
+                      std::uint64_t& quarantined, std::uint64_t& lost) noexcept;
 void count_replayed(const ParkedItems& items, Status& status);
 
 }  // namespace arca::telemetry

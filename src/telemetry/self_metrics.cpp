@@ -266,6 +266,8 @@ void observe_cassandra(SelfMetrics& metrics, const Settings& settings) {
       &C::rows_pending);
   add(&SelfMetrics::gauge, "arca.cassandra.near_ttl", "1", "1 if something undelivered is past half of its TTL",
       &C::near_ttl);
+  add(&SelfMetrics::counter, "arca.cassandra.archive.missed", "{item}",
+      "Items that were delivered and not archived, for want of room to wait for the archive", &C::archive_missed);
   metrics.gauge("arca.cassandra.oldest_age", "s", "Age of the oldest segment that is not delivered",
                 [](const Moment& now, const Output& out) {
                   const auto age = now.status.cassandra.oldest_age.value_or(std::chrono::seconds(0));

@@ -58,11 +58,12 @@ std::string to_json(const CassandraStatus& cassandra) {
   return fmt::format(
       R"({{"configured":true,"connected":{},"ready":{},"nodes_up":{},"nodes_known":{},"parked_bytes":{},"failures":{},)"
       R"("open_segments":{},"waiting_segments":{},"segments_known":{},"oldest_age_seconds":{},"rows_pending":{},)"
-      R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"last_error":{}}})",
+      R"("near_ttl":{},"replayed":{},"replay_quarantined":{},"parked_lost":{},"archive_missed":{},"last_error":{}}})",
       cassandra.connected, cassandra.ready, cassandra.up_count, cassandra.node_count, cassandra.parked_bytes,
       cassandra.failure_count, cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known,
       to_json(cassandra.oldest_age), cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed),
-      items(cassandra.replay_quarantined), quoted(cassandra.last_error));
+      items(cassandra.replay_quarantined), items(cassandra.parked_lost), cassandra.archive_missed,
+      quoted(cassandra.last_error));
 }
 
 }  // namespace
@@ -121,15 +122,23 @@ void read_law(const journal::Pool& pool, const journal::Journal& journal, Status
   }
 }
 
+void take_from_parked(const ParkedItems& items, std::size_t signal, std::uint64_t& parked, std::uint64_t& delivered,
+                      std::uint64_t& quarantined, std::uint64_t& lost) noexcept {
+  const auto move = [&parked](std::uint64_t count, std::uint64_t& to) {
+    const std::uint64_t moved = std::min(parked, count);
+    parked -= moved;
+    to += moved;
+  };
+  move(items.quarantined[signal], quarantined);
+  move(items.delivered[signal], delivered);
+  move(items.lost[signal], lost);
+}
+
 void count_replayed(const ParkedItems& items, Status& status) {
   SignalStatus* const signals[] = {&status.traces, &status.metrics, &status.logs};
   for (std::size_t i = 0; i < model::signal_count; ++i) {
     SignalStatus& signal = *signals[i];
-    const std::uint64_t quarantined = std::min(signal.parked, items.quarantined[i]);
-    const std::uint64_t delivered = std::min(signal.parked - quarantined, items.delivered[i]);
-    signal.parked -= quarantined + delivered;
-    signal.quarantined += quarantined;
-    signal.delivered += delivered;
+    take_from_parked(items, i, signal.parked, signal.delivered, signal.quarantined, signal.lost);
   }
 }
 

@@ -279,7 +279,10 @@ void add_cassandra_tables(Rows& rows) {
   row("ROWS_PER_SECOND", "rows_per_second", Kind::count, "0", "", {0, 10'000'000}, "Rate limit of rows; 0 means none.",
       &C::rows_per_second);
   row("ALSO_STORE", "also_store", Kind::choice, "none", "none, all", {},
-      "all: what the Collector takes is stored, too, so that Cassandra has every trace.", &C::also_store);
+      "all: what the Collector takes is stored, too, so that Cassandra has every trace, but for what it missed while "
+      "it "
+      "was away longer than there was room to wait for it; that is counted.",
+      &C::also_store);
   row("RECOVERY", "recovery", Kind::boolean, "true", "", {},
       "Whether this process delivers what it finds parked, of any writer. Several may.", &C::recovery);
   row("SCAN_INTERVAL", "scan_interval", Kind::duration, "5s", "", {10, ms_max}, "How often to look for parked chunks.",

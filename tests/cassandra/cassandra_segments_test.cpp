@@ -171,6 +171,22 @@ TEST(CassandraSegments, a_segment_that_left_the_directory_is_counted_and_no_long
   parking.pass(3s);
   EXPECT_EQ(parking.sink->account().missing_segment_count, 1U);
   EXPECT_EQ(parking.sink->account().waiting_segment_count, 0U);
+  EXPECT_EQ(parking.sink->account().lost[0], 10U);
+}
+
+// Its row in the directory lives a day longer than its chunks.
+TEST(CassandraSegments, a_segment_that_has_outlived_its_chunks_is_lost_and_holds_up_no_metrics) {
+  cassandra::CassandraSinkOptions options;
+  Parking parking(options);
+  parking.submit(1, model::Signal::metrics);
+  parking.pass(5s);
+  parking.clock.advance(options.chunk_ttl);
+  parking.pass(options.lifetime + options.margin, 1s);
+  EXPECT_EQ(parking.store.segments().size(), 1U);
+  parking.pass(5s);
+  EXPECT_EQ(parking.sink->account().lost[model::index_of(model::Signal::metrics)], 10U);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 0U);
+  EXPECT_FALSE(parking.sink->holds_metrics());
 }
 
 TEST(CassandraSegments, an_archive_is_not_waited_for) {

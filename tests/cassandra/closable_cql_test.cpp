@@ -12,7 +12,8 @@ namespace {
 // Keeps what it is asked until it dies; then it calls back for all of it, as the client does.
 class KeepingCql final : public Cql {
  public:
-  explicit KeepingCql(std::atomic<bool>& gone) : gone_(gone) {}
+  explicit KeepingCql(std::atomic<bool>& gone, base::SteadyTime* deadline = nullptr)
+      : gone_(gone), deadline_(deadline) {}
   ~KeepingCql() override {
     gone_ = true;
     for (AnswerCallback& done : kept_) done(answer(Outcome::unknown));
@@ -33,9 +34,13 @@ class KeepingCql final : public Cql {
     made.connected = true;
     return made;
   }
+  void close(base::SteadyTime deadline) noexcept override {
+    if (deadline_ != nullptr) *deadline_ = deadline;
+  }
 
  private:
   std::atomic<bool>& gone_;
+  base::SteadyTime* const deadline_;
   std::vector<AnswerCallback> kept_;
 };
 
@@ -50,13 +55,23 @@ TEST(ClosableCql, AtItsEndEveryRequestIsAnsweredAndLaterOnesAreNotSent) {
   });
   EXPECT_TRUE(outcomes.empty());
   EXPECT_TRUE(cql.has_window(1));
-  cql.close();
+  cql.close({});
   EXPECT_TRUE(gone);
   EXPECT_EQ(outcomes, (std::vector<Outcome>{Outcome::unknown, Outcome::not_sent}));
   EXPECT_FALSE(cql.has_window(1));
   EXPECT_FALSE(cql.status().connected);
   EXPECT_FALSE(cql.statement("SELECT", StatementKind::idempotent));
-  cql.close();
+  cql.close({});
+}
+
+TEST(ClosableCql, TheDeadlineOfItsEndIsThatOfTheClient) {
+  std::atomic<bool> gone{false};
+  base::SteadyTime told{};
+  ClosableCql cql(std::make_unique<KeepingCql>(gone, &told));
+  const base::SteadyTime deadline = base::SteadyTime{} + std::chrono::seconds(7);
+  cql.close(deadline);
+  EXPECT_EQ(told, deadline);
+  EXPECT_TRUE(gone);
 }
 
 TEST(ClosableCql, SeveralThreadsMayAskWhileItEnds) {
@@ -74,7 +89,7 @@ TEST(ClosableCql, SeveralThreadsMayAskWhileItEnds) {
       }
     });
     while (asked < 100) std::this_thread::yield();
-    cql.close();
+    cql.close({});
     const int then = asked;
     while (asked < then + 100) std::this_thread::yield();
     stop = true;

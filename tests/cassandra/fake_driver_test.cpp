@@ -251,6 +251,20 @@ TEST_F(FakeDriverTest, AForkWhileAnotherThreadIsInACallHangsNeitherSide) {
   EXPECT_EQ(status, 0);
 }
 
+TEST_F(FakeDriverTest, CloseKeepsItsDeadlineAndAnswersForWhoStillWaits) {
+  const auto client = open();
+  std::atomic<int> unknown{0};
+  client->execute({}, [&](const Answer& answer) { unknown += answer.outcome == Outcome::unknown ? 1 : 0; });
+  const auto begin = std::chrono::steady_clock::now();
+  client->close(begin + milliseconds(100));
+  EXPECT_EQ(unknown, 1);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(100)) << "an answer may still come";
+  std::atomic<int> late{0};
+  client->execute({}, [&](const Answer&) { ++late; });
+  EXPECT_EQ(late, 1);
+  EXPECT_EQ(driver_.open_client_count(), 0);
+}
+
 TEST_F(FakeDriverTest, ABorrowedValueIsHeldUntilTheAnswerAndNoLonger) {
   const auto client = open();
   auto owner = std::make_shared<const std::vector<std::byte>>(10, std::byte{1});

@@ -41,6 +41,7 @@ class FakeTransport final : public net::Transport {
     while (answer_next({})) {
     }
   }
+  void close() noexcept override { cancel_all(); }
   // Answers the oldest waiting request; false if there is none.
   bool answer_next(net::Response response) {
     std::function<void(net::Response)> done;

@@ -13,9 +13,9 @@ class ArchivingSinkTest : public FlowFixture {
     archive.answer_at_once(Verdict::parked);
     build(100);
   }
-  void build(std::size_t count_max) {
+  void build(std::size_t count_max, ArchivingOptions with = {}) {
     delivered = std::make_shared<DeliveredChunks>(count_max);
-    archiving = std::make_unique<ArchivingSink>(guarded, archive, delivered, clock);
+    archiving = std::make_unique<ArchivingSink>(guarded, archive, delivered, clock, std::move(with));
     dispatcher = std::make_unique<Dispatcher>(source, *archiving, clock, options());
   }
   void put(std::uint64_t first, std::uint64_t last, Signal signal = Signal::traces) {
@@ -123,17 +123,36 @@ TEST_F(ArchivingSinkTest, a_lane_that_gets_the_chunk_later_knows_that_it_was_del
   EXPECT_EQ(collector.submitted().size(), 1U);
 }
 
-TEST_F(ArchivingSinkTest, the_number_of_chunks_that_are_not_archived_is_bounded_and_nothing_is_sent_beyond_it) {
+TEST_F(ArchivingSinkTest, the_number_of_chunks_that_wait_is_bounded_and_beyond_it_they_are_counted_as_missed) {
   build(3);
   archive.answer_at_once(Verdict::retry, "away");
   put(1, 10);
   live(*dispatcher, 60s);
-  EXPECT_EQ(collector.submitted().size(), 3U);
+  EXPECT_EQ(collector.submitted().size(), 10U) << "an archive that is away keeps nothing from the Collector";
   EXPECT_EQ(delivered->count(), 3U);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 7U);
+  EXPECT_EQ(delivered->missed_item_count(), 7U * make_chunk(1, Signal::traces).item_count);
   archive.answer_at_once(Verdict::parked);
   live(*dispatcher, 120s);
   EXPECT_EQ(source.settled_count(Verdict::delivered), 10U);
   EXPECT_EQ(collector.submitted().size(), 10U);
+  EXPECT_EQ(delivered->count(), 0U);
+}
+
+TEST_F(ArchivingSinkTest, where_room_is_short_what_is_delivered_is_acknowledged_without_the_archive) {
+  bool room_is_short = false;
+  build(100, {.room_is_short = [&] { return room_is_short; }});
+  archive.answer_at_once(Verdict::retry, "away");
+  put(1, 5);
+  live(*dispatcher, 5s);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 0U);
+  room_is_short = true;
+  put(6, 7);
+  live(*dispatcher, 60s);
+  EXPECT_EQ(source.settled_count(Verdict::delivered), 7U);
+  EXPECT_EQ(collector.submitted().size(), 7U);
+  EXPECT_EQ(delivered->count(), 0U);
+  EXPECT_EQ(delivered->missed_item_count(), 7U * make_chunk(1, Signal::traces).item_count);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Lanes of recovery beside the own journal: stores that are driven, keep their rejected chunks, and know only after a
 // look whether anything is left.
+#include <future>
+
 #include "flow/recovery_fixture.hpp"
 
 namespace arca::flow {
@@ -140,6 +142,35 @@ TEST_F(RecoveryLanesTest, what_a_lane_holds_is_left_until_it_is_delivered) {
   EXPECT_EQ(done.progress.items_left, 50U);
   EXPECT_EQ(done.progress.bytes_left, 500U);
   EXPECT_EQ(parked.claimed_count(), 0U);
+}
+
+// Lists only when the test says so, as a disk that hangs.
+class HangingWriters final : public Writers {
+ public:
+  Result<std::vector<journal::WriterEntry>> list() override {
+    begun.set_value();
+    go_on.get_future().wait();
+    return std::vector<journal::WriterEntry>();
+  }
+  Result<std::unique_ptr<DeadWriter>> adopt(model::WriterId /*id*/) override {
+    return failure(ErrorCode::not_found, "no such writer");
+  }
+  std::promise<void> begun;
+  std::promise<void> go_on;
+};
+
+TEST_F(RecoveryTest, status_does_not_wait_for_a_step_that_waits_for_the_disk) {
+  HangingWriters hanging;
+  RecoveryOptions made = recovery_options();
+  made.start_jitter = base::Duration::zero();
+  Recovery recovery(hanging, nullptr, sink, clock, std::move(made));
+  auto step = std::async(std::launch::async, [&] { return recovery.step(now()); });
+  hanging.begun.get_future().wait();
+  auto status = std::async(std::launch::async, [&] { return recovery.status(); });
+  EXPECT_EQ(status.wait_for(10s), std::future_status::ready);
+  hanging.go_on.set_value();
+  step.get();
+  status.get();
 }
 
 }  // namespace

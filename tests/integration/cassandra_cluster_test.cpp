@@ -116,7 +116,7 @@ TEST_F(CassandraCluster, AllNodesSilentFromTheStartAnApplicationStartsWorksAndSt
   EXPECT_EQ(telemetry_->status().unreplicated_items, 2000U);
   const auto stop_begin = std::chrono::steady_clock::now();
   stop(seconds(3));
-  EXPECT_LT(std::chrono::steady_clock::now() - stop_begin, seconds(15)) << "3 s were asked for; the machine is busy";
+  EXPECT_LT(std::chrono::steady_clock::now() - stop_begin, seconds(4)) << "3 s were asked for";
   for (const int node : {1, 3}) ASSERT_TRUE(cluster_->resume(node).has_value());
   start(with_cassandra());  // the next life parks what the last one kept
   ASSERT_TRUE(wait_for_status([](const Status& status) {
@@ -124,6 +124,29 @@ TEST_F(CassandraCluster, AllNodesSilentFromTheStartAnApplicationStartsWorksAndSt
   })) << to_json(telemetry_->status());
   ASSERT_TRUE(collector_->restart().has_value());
   expect_all_arrived("all nodes silent from the start to the end of a life");
+}
+
+// The pool lies on tmpfs: what is in it must be on disk in time, however long Cassandra keeps the end waiting.
+TEST_F(CassandraCluster, AllNodesSilentAtTheEndWhatIsInThePoolIsOnDiskInTime) {
+  start(with_cassandra());
+  await_ready();
+  ASSERT_TRUE(collector_->kill().has_value());
+  record_spans(500);
+  ASSERT_TRUE(await_replicated()) << to_json(telemetry_->status());
+  for (const int node : {1, 3}) ASSERT_TRUE(cluster_->pause(node).has_value());
+  record_spans(20'000);
+  const auto stop_begin = std::chrono::steady_clock::now();
+  stop(seconds(3));
+  EXPECT_LT(std::chrono::steady_clock::now() - stop_begin, seconds(4)) << "3 s were asked for";
+  const auto said = support::run_command({ARCA_PROGRAM, "status", "--json", "--state", directory_ / "state"});
+  ASSERT_TRUE(said.has_value()) << said.error().message();
+  const Json left = Json::parse(*said).at("signals").at("traces");
+  EXPECT_EQ(left.at("in_memory"), 0) << left;
+  EXPECT_GT(left.at("in_journal"), 0) << left;
+  for (const int node : {1, 3}) ASSERT_TRUE(cluster_->resume(node).has_value());
+  start(with_cassandra());
+  ASSERT_TRUE(collector_->restart().has_value());
+  expect_all_arrived("all nodes silent at the end of a life");
 }
 
 }  // namespace

@@ -133,6 +133,24 @@ TEST_F(CassandraFaults, AKeyspaceThatIsDroppedTakesOnlyWhatWasParkedInItAndThatI
   expect_law();
 }
 
+TEST_F(CassandraFaults, WhatWasParkedInAKeyspaceThatIsDroppedIsLostAndSaidAndNoFlushWaitsForIt) {
+  ASSERT_TRUE(collector_->kill().has_value());
+  start(with_cassandra());
+  await_ready();
+  record_spans(300);
+  ASSERT_TRUE(await_replicated()) << to_json(telemetry_->status());
+  ASSERT_TRUE(change("DROP KEYSPACE " + keyspace_).has_value());
+  record_spans(100);
+  ASSERT_TRUE(wait_for_status([](const Status& status) { return status.traces.lost == 300; }))
+      << to_json(telemetry_->status());
+  EXPECT_TRUE(telemetry_->status().holds()) << to_json(telemetry_->status());
+  ASSERT_TRUE(collector_->restart().has_value());
+  ASSERT_TRUE(wait_for_status([](const Status& status) { return status.traces.delivered == 100; }))
+      << to_json(telemetry_->status());
+  EXPECT_EQ(telemetry_->force_flush(patience).outcome, FlushOutcome::incomplete) << "once: something was lost";
+  EXPECT_EQ(telemetry_->force_flush(patience).outcome, FlushOutcome::delivered);
+}
+
 TEST_F(CassandraFaults, AnOutageLongerThanTheLifeOfChunksLosesNothingWhileSomebodyRecovers) {
   const QuickTiming quick;
   ASSERT_TRUE(collector_->kill().has_value());

@@ -242,6 +242,22 @@ TEST(Transport, TheDestructorEndsWhatIsUnderWay) {
   }
 }
 
+TEST(Transport, CloseReturnsWhenEverybodyHasBeenCalledBackAndSendsNothingAfterwards) {
+  RawServer black_hole([](RawConnection& connection) { connection.stay_silent(); });
+  std::unique_ptr<Transport> transports[] = {grpc_to(black_hole.host_and_port()), http_to(black_hole.url())};
+  for (auto& transport : transports) {
+    Answers answers;
+    for (int i = 0; i < 4; ++i) transport->send(payload_of("x"), {}, std::chrono::seconds(30), answers.take());
+    transport->close();
+    EXPECT_EQ(answers.wait(4, std::chrono::milliseconds(0)).size(), 4U);
+    transport->send(payload_of("late"), {}, std::chrono::seconds(30), answers.take());
+    const auto all = answers.wait(5, std::chrono::milliseconds(0));
+    ASSERT_EQ(all.size(), 5U);
+    EXPECT_EQ(all[4].outcome, Outcome::not_sent);
+    transport->close();
+  }
+}
+
 TEST(Transport, OptionsThatCannotWorkAreRefusedWithAReason) {
   TransportOptions options;
   options.target = "http://x";

@@ -115,6 +115,14 @@ TEST_F(CollectorSinkTest, NotSentMayBeSentAgainAndSilenceIsUnknown) {
   EXPECT_EQ(acks[1].verdict, Verdict::unknown);
 }
 
+TEST_F(CollectorSinkTest, CloseCallsBackForEverythingOfEverySignal) {
+  submit("abc");
+  submit("abc", Signal::metrics);
+  submit("abc", Signal::logs);
+  sink->close();
+  EXPECT_EQ(acks.size(), 3U);
+}
+
 TEST_F(CollectorSinkTest, TheWindowIsFourAndOneForMetrics) {
   const auto ready = [&](Signal signal) { return sink->readiness(signal, clock.steady_now()).ready; };
   for (int i = 0; i < 4; ++i) {

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <new>
+#include <thread>
 
 #include "fakes/fake_parking_store.hpp"
 #include "fakes/fake_source.hpp"
@@ -27,13 +29,17 @@ class FakeLink final : public CassandraLink {
     return {.connected = connected.load(), .node_count = 3, .up_count = connected ? 2U : 0U, .last_error = "refused"};
   }
   Result<cassandra::SchemaReport> prepare() override {
-    ++prepare_count;
+    if (++prepare_count <= prepare_failures) throw std::bad_alloc();
     while (prepare_waits && !closed) std::this_thread::yield();
     const std::lock_guard lock(mutex_);
     return report_;
   }
   void set_schema_watch(std::function<void()> watch) override { watch_ = std::move(watch); }
-  void close() noexcept override { closed = true; }
+  // As a real one whose nodes are silent: answers under way are waited for until the deadline.
+  void close(base::SteadyTime deadline) noexcept override {
+    while (close_waits && !closed && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    closed = true;
+  }
 
   void answer(Result<cassandra::SchemaReport> report) {
     const std::lock_guard lock(mutex_);
@@ -44,8 +50,10 @@ class FakeLink final : public CassandraLink {
   FakeParkingStore store_;
   std::atomic<bool> connected{true};
   std::atomic<bool> prepare_waits{false};
+  std::atomic<bool> close_waits{false};
   std::atomic<bool> closed{false};
   std::atomic<int> prepare_count{0};
+  std::atomic<int> prepare_failures{0};
 
  private:
   std::mutex mutex_;
@@ -94,7 +102,7 @@ class CassandraTierTest : public testing::Test {
     return *answer;
   }
 
-  static inline os::SystemClock clock;  // a thread that waits for an answer may outlive the test
+  os::SystemClock clock;
   std::atomic<bool> collector_is_well{true};
   std::function<void(FakeLink&)> prepare_link;
   FakeLink* link = nullptr;
@@ -145,6 +153,18 @@ TEST_F(CassandraTierTest, TablesThatAreDroppedWhileItRunsAreLookedAtAgain) {
   EXPECT_TRUE(await_ready());
 }
 
+TEST_F(CassandraTierTest, AfterTablesWereMadeAnewNothingGoesIntoASegmentOfTheOldOnes) {
+  start();
+  ASSERT_TRUE(await_ready());
+  ASSERT_EQ(park(tier->own(), 1)->verdict, model::Verdict::parked);
+  const int before = link->prepare_count;
+  link->tables_are_gone();
+  ASSERT_TRUE(support::wait_until([&] { return link->prepare_count > before; }));
+  ASSERT_TRUE(await_ready());
+  ASSERT_EQ(park(tier->own(), 2)->verdict, model::Verdict::parked);
+  EXPECT_EQ(link->store_.count(StoreCall::open_segment), 2U);
+}
+
 TEST_F(CassandraTierTest, WhenTheCollectorIsBackOpenSegmentsAreSealedAtOnce) {
   collector_is_well = false;
   start();
@@ -183,13 +203,48 @@ TEST_F(CassandraTierTest, IsDrainedOnlyOnceALookBeganAfterTheLastChunkWasParkedH
 }
 
 TEST_F(CassandraTierTest, EndsInTimeWhileTheClusterDoesNotAnswer) {
-  prepare_link = [](FakeLink& made) { made.prepare_waits = true; };
+  prepare_link = [](FakeLink& made) {
+    made.prepare_waits = true;
+    made.close_waits = true;
+  };
   start();
   ASSERT_TRUE(support::wait_until([&] { return link->prepare_count > 0; }));
   const auto begin = clock.steady_now();
   tier->end(begin + 200ms);
-  EXPECT_LT(clock.steady_now() - begin, 5s);
-  tier.reset();  // its thread ends with the link that was closed
+  tier.reset();
+  EXPECT_LT(clock.steady_now() - begin, 1200ms);
+}
+
+TEST_F(CassandraTierTest, EndsInTimeWhileASealIsNotAnswered) {
+  collector_is_well = false;
+  prepare_link = [](FakeLink& made) { made.close_waits = true; };
+  start();
+  ASSERT_TRUE(await_ready());
+  ASSERT_EQ(park(tier->own(), 1)->verdict, model::Verdict::parked);
+  link->store_.hold(StoreCall::seal_segment, FakeParkingStore::Hold::request);
+  collector_is_well = true;  // its thread begins to seal, and waits
+  ASSERT_TRUE(support::wait_until([&] { return link->store_.held_count(StoreCall::seal_segment) > 0; }));
+  const auto begin = clock.steady_now();
+  tier->end(begin + 200ms);
+  tier.reset();  // has nothing left to do
+  EXPECT_LT(clock.steady_now() - begin, 1200ms);
+}
+
+TEST_F(CassandraTierTest, WhatIsUnderWayIsAnsweredWhenTheEndReturns) {
+  start();
+  ASSERT_TRUE(await_ready());
+  link->store_.hold(StoreCall::put_chunk, FakeParkingStore::Hold::request);
+  std::atomic<int> answered{0};
+  tier->own().submit(fakes::make_chunk(1, model::Signal::traces), [&](const model::Ack&) { ++answered; });
+  tier->end(clock.steady_now() + 50ms);
+  EXPECT_EQ(answered, 1);
+}
+
+TEST_F(CassandraTierTest, GoesOnAfterMemoryHasRunOutForAWhile) {
+  prepare_link = [](FakeLink& made) { made.prepare_failures = 3; };
+  start();
+  EXPECT_TRUE(await_ready());
+  EXPECT_EQ(link->prepare_count, 4);
 }
 
 TEST_F(CassandraTierTest, AtTheEndWhatIsOpenIsSealed) {
@@ -213,6 +268,24 @@ TEST_F(CassandraTierTest, WhatRecoveryHasMadeOfParkedItemsCountsAsThat) {
   EXPECT_TRUE(status.holds());
   count_replayed({.delivered = {500, 0, 0}}, status);  // more than was ever parked: never below nothing
   EXPECT_EQ(status.traces.parked, 0U);
+  EXPECT_TRUE(status.holds());
+}
+
+TEST_F(CassandraTierTest, WhatIsGoneBeforeItWasDeliveredCountsAsLostAndIsNotWaitedFor) {
+  CassandraTierOptions with = options();
+  with.chunk_ttl = std::chrono::seconds(0);
+  with.timing.lifetime = 50ms;
+  with.timing.margin = 50ms;
+  start(with);
+  ASSERT_TRUE(await_ready());
+  const std::uint64_t items = fakes::make_chunk(1, model::Signal::traces).item_count;
+  ASSERT_EQ(park(tier->own(), 1)->verdict, model::Verdict::parked);
+  EXPECT_TRUE(support::wait_until([&] { return tier->parked_items().waiting_item_count == 0; }));
+  EXPECT_EQ(tier->parked_items().lost[0], items);
+  Status status;
+  status.traces = {.accepted = items, .parked = items};
+  count_replayed(tier->parked_items(), status);
+  EXPECT_EQ(status.traces.lost, items);
   EXPECT_TRUE(status.holds());
 }
 
