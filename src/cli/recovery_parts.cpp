@@ -59,8 +59,11 @@ Result<std::unique_ptr<RecoveryParts>> RecoveryParts::make(const Settings& setti
   options.scan_interval = settings.recovery_scan_interval;
   if (plan.single_pass) options.start_jitter = base::Duration::zero();
   options.random = random;
-  options.keep_rejected = [&kept = it.quarantine_](const model::Chunk& chunk, const model::Ack&) {
-    return kept.keep(chunk);
+  options.keep_rejected = [&quarantine = it.quarantine_](const model::Chunk& chunk, const model::Ack&) {
+    auto kept = quarantine.keep(chunk);
+    // Nobody waits behind it here: it stays where it is.
+    if (!kept && kept.error().code() == ErrorCode::full) kept = failure(ErrorCode::unavailable, kept.error().message());
+    return kept;
   };
   if (plan.scan_rows) {
     if (const auto added = it.add_row_scan(options, *plan.scan_rows); !added) return tl::unexpected(added.error());
@@ -87,7 +90,6 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, const 
   if (!started) return tl::unexpected(started.error());
   cassandra_ = std::move(*started);
   parking_ = std::make_unique<flow::GuardedSink>(cassandra_->foreign(), clock_, flow::BreakerOptions{}, options.random);
-  collector_for_parked_ = std::make_unique<flow::GuardedSink>(*collector_, *guarded_collector_);
   flow::OverflowTier overflow;
   overflow.sink = parking_.get();
   overflow.when = flow::ParkWhen::outage;
@@ -99,7 +101,7 @@ Result<void> RecoveryParts::add_cassandra(flow::RecoveryOptions& options, const 
   flow::RecoveryLane lane;
   lane.name = "recovery from Cassandra";
   lane.source = cassandra_->parked_source();
-  lane.sink = collector_for_parked_.get();
+  lane.sink = guarded_collector_.get();
   lane.in_flight_max = settings_.requests_in_flight;
   lane.keeps_rejected = true;
   lane.tend = [&tier = *cassandra_](base::SteadyTime now) { return tier.tend_parked(now); };

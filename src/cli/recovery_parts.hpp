@@ -67,7 +67,6 @@ class RecoveryParts {
   std::unique_ptr<flow::GuardedSink> guarded_collector_;
   std::unique_ptr<telemetry::CassandraTier> cassandra_;
   std::unique_ptr<flow::GuardedSink> parking_;
-  std::unique_ptr<flow::GuardedSink> collector_for_parked_;
   std::unique_ptr<flow::Router> router_;
   std::unique_ptr<cassandra::ClosableCql> cql_;
   std::unique_ptr<cassandra::RowScanner> scanner_;

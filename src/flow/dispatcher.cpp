@@ -205,8 +205,14 @@ base::SteadyTime Dispatcher::settle_due(base::SteadyTime now) {
 Result<void> Dispatcher::settle(Unsettled& unsettled) {
   model::Ack& ack = unsettled.ack;
   if (has_refused_items(ack) && ack.tier == model::Tier::none && options_.keep_rejected) {
-    if (Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, ack); !kept) return kept;
-    ack.tier = model::Tier::journal;  // from now on what was refused counts as quarantined, not as lost
+    Result<void> kept = options_.keep_rejected(unsettled.flight.chunk, ack);
+    if (!kept && kept.error().code() != ErrorCode::full) return kept;
+    if (kept) {
+      ack.tier = model::Tier::journal;  // from now on what was refused counts as quarantined, not as lost
+    } else {
+      report(options_.report, kept.error().with_context("what the Collector refuses for good of chunk " +
+                                                        model::to_string(ack.chunk_id) + " is lost"));
+    }
   }
   Result<void> settled = source_.settle(ack);
   // The attempt before ended the chunk without being able to record it, and the source has done so since.

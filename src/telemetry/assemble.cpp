@@ -77,6 +77,9 @@ std::uint64_t journal_size(const Settings& settings) {
 auto append_to(journal::Journal& journal) {
   return [&journal](const model::Chunk& chunk) { return journal.append(chunk); };
 }
+auto keep_in(journal::Journal& quarantine) {
+  return [&quarantine](const model::Chunk& chunk, const model::Ack&) { return quarantine.append(chunk); };
+}
 
 }  // namespace
 
@@ -102,14 +105,13 @@ Result<void> Pipeline::make_stores() {
   return {};
 }
 
-// Where chunks can go: the Collector behind its quarantine and breaker, the disk behind its breaker, Cassandra.
+// Where chunks can go: the Collector behind its breaker, the disk behind its breaker, Cassandra.
 Result<void> Pipeline::make_ends() {
   if (destination == Destination::collector) {
     auto new_collector = make_collector(settings, clock);
     if (!new_collector) return tl::unexpected(new_collector.error());
     collector = std::move(*new_collector);
-    quarantining = std::make_unique<sinks::QuarantiningSink>(*collector, *quarantine);
-    guarded_collector = std::make_unique<flow::GuardedSink>(*quarantining, clock, flow::BreakerOptions{}, jitter());
+    guarded_collector = std::make_unique<flow::GuardedSink>(*collector, clock, flow::BreakerOptions{}, jitter());
   }
   disk = std::make_unique<sinks::DiskSink>(*journal);
   guarded_disk = std::make_unique<flow::GuardedSink>(*disk, clock, flow::BreakerOptions{}, jitter());
@@ -140,7 +142,6 @@ Result<void> Pipeline::make_cassandra() {
     archive = std::make_unique<flow::GuardedSink>(*cassandra->archive(), *parking);
     delivered_chunks = std::make_shared<flow::DeliveredChunks>();
   }
-  if (collector) collector_for_parked = std::make_unique<flow::GuardedSink>(*collector, *guarded_collector);
   return {};
 }
 
@@ -200,6 +201,7 @@ void Pipeline::make_lanes() {
   flow::DispatcherOptions live_options;
   live_options.name = "live";
   live_options.in_flight_max = 2 * settings.requests_in_flight + 2 + (cassandra ? parking_in_flight : 0);
+  live_options.keep_rejected = keep_in(*quarantine);
   live_options.random = jitter();
   live_options.report = report;
   live = std::make_unique<flow::Dispatcher>(*pool, live_way.sink(), clock, std::move(live_options));
@@ -216,6 +218,7 @@ void Pipeline::make_lanes() {
   options.limits = {.bytes_per_second = settings.recovery_bytes_per_second};
   options.scan_interval = settings.recovery_scan_interval;
   options.yields = [&filling = *pool, high = settings.high_water] { return filling.fill() >= high; };
+  options.keep_rejected = keep_in(*quarantine);
   options.progress = live->progress();  // what it delivers from the journal is room for who waits
   options.random = jitter();
   options.report = report;
@@ -225,7 +228,7 @@ void Pipeline::make_lanes() {
   if (cassandra && cassandra->parked_source() != nullptr) {
     options.lanes.push_back({.name = "recovery from Cassandra",
                              .source = cassandra->parked_source(),
-                             .sink = collector_for_parked.get(),
+                             .sink = guarded_collector.get(),
                              .in_flight_max = settings.requests_in_flight,
                              .keeps_rejected = true,
                              .tend = [&tier = *cassandra](base::SteadyTime now) { return tier.tend_parked(now); }});

@@ -158,7 +158,6 @@ void Pipeline::take_apart() {
     way->archiving.reset();
     way->router.reset();
   }
-  collector_for_parked.reset();
   archive.reset();
   parking_for_others.reset();
   parking.reset();
@@ -166,7 +165,6 @@ void Pipeline::take_apart() {
   guarded_disk.reset();
   disk.reset();
   guarded_collector.reset();
-  quarantining.reset();
   collector.reset();
   pool.reset();
   journal.reset();

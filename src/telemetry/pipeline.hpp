@@ -22,7 +22,6 @@
 #include "os/clock.hpp"
 #include "sinks/collector_sink.hpp"
 #include "sinks/disk_sink.hpp"
-#include "sinks/quarantining_sink.hpp"
 #include "telemetry/cassandra_tier.hpp"
 #include "telemetry/growth.hpp"
 #include "telemetry/recorder.hpp"
@@ -107,7 +106,6 @@ class Pipeline {
 
   // Null where there is no Collector.
   std::unique_ptr<sinks::CollectorSink> collector;
-  std::unique_ptr<sinks::QuarantiningSink> quarantining;
   std::unique_ptr<flow::GuardedSink> guarded_collector;
   std::unique_ptr<sinks::DiskSink> disk;
   std::unique_ptr<flow::GuardedSink> guarded_disk;
@@ -117,7 +115,6 @@ class Pipeline {
   std::unique_ptr<flow::GuardedSink> parking;
   std::unique_ptr<flow::GuardedSink> parking_for_others;
   std::unique_ptr<flow::GuardedSink> archive;
-  std::unique_ptr<flow::GuardedSink> collector_for_parked;
   std::shared_ptr<flow::DeliveredChunks> delivered_chunks;
   Way live_way;
   Way journal_way;

@@ -201,7 +201,7 @@ TEST_F(DispatcherTest, a_chunk_of_which_items_were_refused_is_settled_only_once_
   int failures = 3;
   std::set<std::uint64_t> kept;
   keeping.keep_rejected = [&](const model::Chunk& chunk, const model::Ack& ack) -> Result<void> {
-    if (failures-- > 0) return failure(ErrorCode::full, "quarantine is full");
+    if (failures-- > 0) return failure(ErrorCode::io, "the disk fails");
     EXPECT_EQ(ack.reason, "refused");
     kept.insert(chunk.id.sequence);
     return {};
@@ -220,6 +220,25 @@ TEST_F(DispatcherTest, a_chunk_of_which_items_were_refused_is_settled_only_once_
   EXPECT_EQ(source.settlement(2)->verdict, Verdict::delivered);
   for (const std::uint64_t sequence : {1U, 2U}) EXPECT_EQ(source.settlement(sequence)->tier, model::Tier::journal);
   EXPECT_EQ(sink.submitted().size(), 2U);
+}
+
+// It would fill the window, and hold up what the Collector takes.
+TEST_F(DispatcherTest, what_a_full_quarantine_cannot_keep_is_settled_all_the_same_and_told) {
+  put(1, 1);
+  DispatcherOptions keeping = options();
+  std::vector<std::string> told;
+  keeping.report = [&](const Error& error) { told.push_back(error.message()); };
+  keeping.keep_rejected = [](const model::Chunk&, const model::Ack&) -> Result<void> {
+    return failure(ErrorCode::full, "quarantine is full");
+  };
+  Dispatcher dispatcher(source, sink, clock, keeping);
+  settle_down(dispatcher);
+  sink.ack(0, Verdict::rejected, "refused");
+  settle_down(dispatcher);
+  ASSERT_TRUE(source.settlement(1));
+  EXPECT_EQ(source.settlement(1)->tier, model::Tier::none);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("is lost: quarantine is full"), std::string::npos) << told[0];
 }
 
 TEST_F(DispatcherTest, refused_items_of_a_partial_success_are_counted_and_not_sent_again) {

@@ -154,7 +154,6 @@ void Process::take_apart() {
   live_way_.reset();
   journal_way_.reset();
   others_way_.reset();
-  collector_for_parked_.reset();
   parking_for_others_.reset();
   parking_.reset();
   parked_.reset();
@@ -166,7 +165,6 @@ void Process::take_apart() {
   watched_disk_.reset();
   disk_sink_.reset();
   guarded_collector_.reset();
-  quarantining_.reset();
   collector_.reset();
   pool_.reset();
   journal_.reset();

@@ -20,7 +20,6 @@
 #include "simulation/watched_sink.hpp"
 #include "sinks/collector_sink.hpp"
 #include "sinks/disk_sink.hpp"
-#include "sinks/quarantining_sink.hpp"
 #include "telemetry/recorder.hpp"
 
 namespace arca::simulation {
@@ -102,7 +101,6 @@ class Process {
   std::unique_ptr<journal::Journal> quarantine_;
   std::unique_ptr<journal::Pool> pool_;
   std::unique_ptr<sinks::CollectorSink> collector_;
-  std::unique_ptr<sinks::QuarantiningSink> quarantining_;
   std::unique_ptr<flow::GuardedSink> guarded_collector_;
   std::unique_ptr<sinks::DiskSink> disk_sink_;
   std::unique_ptr<WatchedSink> watched_disk_;
@@ -114,7 +112,6 @@ class Process {
   std::unique_ptr<cassandra::ParkedSource> parked_;
   std::unique_ptr<flow::GuardedSink> parking_;
   std::unique_ptr<flow::GuardedSink> parking_for_others_;
-  std::unique_ptr<flow::GuardedSink> collector_for_parked_;
   std::unique_ptr<flow::Router> live_way_;
   std::unique_ptr<flow::Router> journal_way_;
   std::unique_ptr<flow::Router> others_way_;

@@ -69,9 +69,7 @@ void Process::make_ends() {
   options.split = sinks::request_splitter();
   options.in_flight_max = options_.requests_in_flight;
   collector_ = std::make_unique<sinks::CollectorSink>(std::move(options), host_.clock);
-  quarantining_ = std::make_unique<sinks::QuarantiningSink>(*collector_, *quarantine_);
-  guarded_collector_ =
-      std::make_unique<flow::GuardedSink>(*quarantining_, host_.clock, flow::BreakerOptions{}, jitter());
+  guarded_collector_ = std::make_unique<flow::GuardedSink>(*collector_, host_.clock, flow::BreakerOptions{}, jitter());
   disk_sink_ = std::make_unique<sinks::DiskSink>(*journal_);
   watched_disk_ = std::make_unique<WatchedSink>(*disk_sink_, surroundings_.oracle, safety_of(options_.durability));
   guarded_disk_ = std::make_unique<flow::GuardedSink>(*watched_disk_, host_.clock, flow::BreakerOptions{}, jitter());
@@ -89,7 +87,6 @@ void Process::make_ends() {
   watched_foreign_ = std::make_unique<WatchedSink>(*foreign_, surroundings_.oracle, Safety::cluster);
   parking_ = std::make_unique<flow::GuardedSink>(*watched_own_, host_.clock, flow::BreakerOptions{}, jitter());
   parking_for_others_ = std::make_unique<flow::GuardedSink>(*watched_foreign_, *parking_);
-  collector_for_parked_ = std::make_unique<flow::GuardedSink>(*collector_, *guarded_collector_);
   if (options_.recovers) {
     parked_ = std::make_unique<cassandra::ParkedSource>(store_, nullptr, host_.clock, dice_,
                                                         cassandra::ParkedSourceOptions{});
@@ -130,6 +127,8 @@ void Process::make_lanes() {
   flow::DispatcherOptions live;
   live.name = "live";
   live.in_flight_max = 2 * options_.requests_in_flight + 2 + (own_ ? parking_in_flight : 0);
+  const auto keep_rejected = [this](const model::Chunk& chunk, const model::Ack&) { return quarantine_->append(chunk); };
+  live.keep_rejected = keep_rejected;
   live.random = jitter();
   live.wake_up = live_lane_.bell;
   live_ = std::make_unique<flow::Dispatcher>(*pool_, *live_way_, host_.clock, std::move(live));
@@ -141,6 +140,7 @@ void Process::make_lanes() {
 
   flow::RecoveryOptions options;
   options.yields = [this] { return pool_->fill() >= 0.5; };
+  options.keep_rejected = keep_rejected;
   options.progress = live_->progress();
   options.random = jitter();
   options.wake_up = recovery_lane_.bell;
@@ -148,7 +148,7 @@ void Process::make_lanes() {
   if (parked_) {
     options.lanes.push_back({.name = "Cassandra",
                              .source = parked_.get(),
-                             .sink = collector_for_parked_.get(),
+                             .sink = guarded_collector_.get(),
                              .in_flight_max = options_.requests_in_flight,
                              .keeps_rejected = true,
                              .tend = [this](base::SteadyTime now) { return parked_->tend(now); }});

@@ -1,16 +1,13 @@
-// DiskSink and QuarantiningSink over a real journal on a fake disk.
+// DiskSink over a real journal on a fake disk.
 #include <gtest/gtest.h>
 
 #include "fakes/fake_clock.hpp"
 #include "fakes/fake_file_system.hpp"
-#include "fakes/fake_sink.hpp"
 #include "sinks/disk_sink.hpp"
-#include "sinks/quarantining_sink.hpp"
 
 namespace arca::sinks {
 namespace {
 
-using fakes::FakeSink;
 using model::Ack;
 using model::Tier;
 using model::Verdict;
@@ -69,59 +66,6 @@ TEST_F(LocalSinksTest, AFailingDiskIsARetryWithItsReason) {
   const Ack ack = give(sink, chunk(1));
   EXPECT_EQ(ack.verdict, Verdict::retry);
   EXPECT_FALSE(ack.reason.empty());
-}
-
-TEST_F(LocalSinksTest, ARejectedChunkIsKeptBeforeItsVerdictGoesOn) {
-  FakeSink inner;
-  QuarantiningSink sink(inner, *journal);
-  inner.answer_by([](const model::Chunk& what) { return FakeSink::make(what.id, Verdict::rejected, "400"); });
-  bool kept_in_time = false;
-  Ack seen;
-  sink.submit(chunk(1), [&](Ack ack) {
-    kept_in_time = journal->contains({{77}, 1});
-    seen = std::move(ack);
-  });
-  EXPECT_TRUE(kept_in_time);
-  EXPECT_EQ(seen.verdict, Verdict::rejected);
-  EXPECT_EQ(seen.tier, Tier::journal);
-  EXPECT_EQ(sink.counters().kept_chunk_count, 1U);
-}
-
-TEST_F(LocalSinksTest, AChunkWithRefusedItemsIsKeptToo) {
-  FakeSink inner;
-  QuarantiningSink sink(inner, *journal);
-  inner.answer_by([](const model::Chunk& what) {
-    Ack ack = FakeSink::make(what.id, Verdict::delivered);
-    ack.refused_item_count = 2;
-    return ack;
-  });
-  const Ack ack = give(sink, chunk(1));
-  EXPECT_EQ(ack.verdict, Verdict::delivered);
-  EXPECT_EQ(ack.refused_item_count, 2U);
-  EXPECT_EQ(ack.tier, Tier::journal);
-  EXPECT_TRUE(journal->contains({{77}, 1}));
-}
-
-TEST_F(LocalSinksTest, AllOtherVerdictsPassUntouched) {
-  FakeSink inner;
-  QuarantiningSink sink(inner, *journal);
-  for (const Verdict verdict : {Verdict::delivered, Verdict::retry, Verdict::unknown}) {
-    inner.answer_by([=](const model::Chunk& what) { return FakeSink::make(what.id, verdict); });
-    EXPECT_EQ(give(sink, chunk(9)).verdict, verdict);
-  }
-  EXPECT_FALSE(journal->contains({{77}, 9}));
-}
-
-TEST_F(LocalSinksTest, WhatTheQuarantineCannotKeepIsSaidToBeUnkept) {
-  FakeSink inner;
-  QuarantiningSink sink(inner, *journal);
-  inner.answer_by([](const model::Chunk& what) { return FakeSink::make(what.id, Verdict::rejected, "400"); });
-  files.fail_when([](fakes::Operation operation, const std::string&) { return operation == fakes::Operation::write; });
-  const Ack ack = give(sink, chunk(1));
-  EXPECT_EQ(ack.verdict, Verdict::rejected);
-  EXPECT_EQ(ack.tier, Tier::none);
-  EXPECT_NE(ack.reason.find("not kept"), std::string::npos) << ack.reason;
-  EXPECT_EQ(sink.counters().unkept_chunk_count, 1U);
 }
 
 }  // namespace
