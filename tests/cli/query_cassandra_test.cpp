@@ -233,6 +233,7 @@ TEST_F(QueryCassandraTest, WhatHasOutlivedItsRowsIsFound) {
   EXPECT_NE(parked({"trace", hex_of('T')}).out.find("2 spans"), std::string::npos);
   EXPECT_EQ(count({"traces", "--since", "9d"}), 1U);
   const Outcome without = parked({"traces"});
+  EXPECT_EQ(without.code, 6);
   EXPECT_NE(without.err.find("--since looks for it too"), std::string::npos) << without.out << without.err;
 }
 

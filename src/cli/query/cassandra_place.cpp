@@ -150,8 +150,8 @@ Result<void> CassandraPlace::read(const Wanted& wanted, Reader& reader) {
   });
   if (!listed) return listed;
   if (are_left_out) {
-    reader.note(fmt::format("cassandra: what is older than {} has no rows any more; --since looks for it too",
-                            format_duration(access_->row_ttl())));
+    reader.left_out(fmt::format("cassandra: what is older than {} has no rows any more; --since looks for it too",
+                                format_duration(access_->row_ttl())));
   }
   const auto done = read_chunks(**from, wanted, selection, reader);
   return done ? Result<void>() : failure(done.error());

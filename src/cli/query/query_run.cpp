@@ -198,6 +198,7 @@ int QueryRun::exit_code(std::size_t found) const {
   if (report.damage_count != 0) return to_int(ExitCode::failure);
   if (report.cut) return to_int(ExitCode::incomplete);
   if (found != 0) return to_int(ExitCode::ok);
+  if (report.left_out) return to_int(ExitCode::incomplete);
   if (!query_.follow) console_.note("nothing was found");
   return to_int(query_.follow ? ExitCode::ok : ExitCode::nothing_found);
 }

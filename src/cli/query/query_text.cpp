@@ -46,7 +46,8 @@ const CommandText& query_text() {
        {ExitCode::failure, "something cannot be read; the rest is shown"},
        {ExitCode::usage, ""},
        {ExitCode::not_reachable, "Cassandra cannot be reached; what lies elsewhere is shown"},
-       {ExitCode::incomplete, "--scan-limit was reached; what was found by then is shown"},
+       {ExitCode::incomplete,
+        "--scan-limit was reached, and what was found by then is shown; or nothing was found in what was looked at"},
        {ExitCode::nothing_found, ""}},
       {"arca-status(1)", "arca-inspect(1)", "arca-recover(1)"}};
   return text;

@@ -86,6 +86,8 @@ class Reader {
   virtual void damage(std::string what) = 0;
   // Something worth knowing about what was read.
   virtual void note(std::string what) = 0;
+  // The same of something that was not looked at.
+  virtual void left_out(std::string what) = 0;
 };
 
 // A name as an index tells it, without having read the records.

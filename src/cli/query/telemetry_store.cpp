@@ -83,6 +83,11 @@ class TelemetryStore::PlaceReader final : public Reader {
     }
   }
 
+  void left_out(std::string what) override {
+    store_.report_.left_out = true;
+    note(std::move(what));
+  }
+
  private:
   TelemetryStore& store_;
   const Options& options_;

@@ -21,6 +21,7 @@ struct ReadReport {
   std::uint64_t damage_count = 0;   // also those that no longer found room in the list
   bool unreachable = false;         // a place that needs a peer did not answer
   bool cut = false;                 // the limit of bytes was reached
+  bool left_out = false;            // something was not looked at, as a note says
   std::uint64_t bytes = 0;
 };
 
