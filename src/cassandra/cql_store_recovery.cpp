@@ -20,14 +20,15 @@ void read_buckets(Cql& cql, Statement statement, const ShardKey& shard, std::vec
   request.statement = statement;
   request.values.text(shard.datacenter).smallint(shard.shard);
   request.paging_state = std::move(page);
-  AnswerCallback answered = [&cql, statement, shard, before, done](const Answer& answer) {
+  AnswerCallback answered = [&cql, statement, datacenter = std::string(shard.datacenter), number = shard.shard, before,
+                             done](const Answer& answer) {
     if (!answer.ok()) return (*done)(status_of(answer), {});
     const base::Bytes next = answer.rows ? answer.rows->paging_state() : base::Bytes();
     const bool is_taken = attempt(done, [&] {
       for (std::size_t i = 0; i < answer.row_count(); ++i) {
         if (const auto bucket = answer.row(i).timestamp(0)) before->push_back(*bucket);
       }
-      if (!next.empty()) read_buckets(cql, statement, shard, {next.begin(), next.end()}, before, done);
+      if (!next.empty()) read_buckets(cql, statement, {datacenter, number}, {next.begin(), next.end()}, before, done);
     });
     if (is_taken && next.empty()) (*done)({}, std::move(*before));
   };

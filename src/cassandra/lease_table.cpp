@@ -111,9 +111,10 @@ void LeaseTable::take(const ShardKey& key, const Uuid& owner, std::chrono::secon
     Request read = request_of(statements_->read);
     read.values.text(key.datacenter).smallint(key.shard);
     // A plain read first: whoever finds an owner need not trouble Paxos.
-    AnswerCallback answered = [self = *this, key, owner, ttl, kept](const Answer& answer) {
+    AnswerCallback answered = [self = *this, datacenter = std::string(key.datacenter), shard = key.shard, owner, ttl,
+                               kept](const Answer& answer) {
       if (!answer.ok()) return (*kept)(status_of(answer), {});
-      attempt(kept, [&] { self.take_or_renew(standing_in(answer), key, owner, ttl, kept); });
+      attempt(kept, [&] { self.take_or_renew(standing_in(answer), {datacenter, shard}, owner, ttl, kept); });
     };
     cql_->execute(std::move(read), std::move(answered));
   });
@@ -125,11 +126,12 @@ void LeaseTable::take_or_renew(const LeaseStanding& standing, const ShardKey& ke
   if (standing.owner == owner) return renew(key, owner, standing.epoch.value_or(0), ttl, *done);
   if (standing.owner) return (*done)({}, lease_of(standing, owner));
   const std::int64_t epoch = standing.epoch.value_or(0) + 1;
-  const auto make = [self = *this, key, owner, ttl, before = standing.epoch, epoch] {
+  const auto make = [self = *this, datacenter = std::string(key.datacenter), shard = key.shard, owner, ttl,
+                     before = standing.epoch, epoch] {
     Request request = self.request_of(self.statements_->take);
-    request.values.integer(seconds_of(ttl)).uuid(owner).text(key.datacenter).smallint(key.shard);
+    request.values.integer(seconds_of(ttl)).uuid(owner).text(datacenter).smallint(shard);
     before ? request.values.bigint(*before) : request.values.null();
-    request.values.bigint(epoch).text(key.datacenter).smallint(key.shard);
+    request.values.bigint(epoch).text(datacenter).smallint(shard);
     return request;
   };
   execute_twice(*cql_, done, make, [owner, epoch, done](const Answer& taken) {
@@ -142,9 +144,9 @@ void LeaseTable::take_or_renew(const LeaseStanding& standing, const ShardKey& ke
 void LeaseTable::renew(const ShardKey& key, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                        StoreRead<Lease> done) const noexcept {
   attempt_with(std::move(done), [&](const Kept<StoreRead<Lease>>& kept) {
-    const auto make = [self = *this, key, owner, epoch, ttl] {
+    const auto make = [self = *this, datacenter = std::string(key.datacenter), shard = key.shard, owner, epoch, ttl] {
       Request request = self.request_of(self.statements_->renew);
-      request.values.integer(seconds_of(ttl)).uuid(owner).text(key.datacenter).smallint(key.shard);
+      request.values.integer(seconds_of(ttl)).uuid(owner).text(datacenter).smallint(shard);
       request.values.uuid(owner).bigint(epoch);
       return request;
     };
@@ -159,9 +161,9 @@ void LeaseTable::renew(const ShardKey& key, const Uuid& owner, std::int64_t epoc
 
 void LeaseTable::release(const ShardKey& key, const Uuid& owner, std::int64_t epoch, StoreDone done) const noexcept {
   attempt_with(std::move(done), [&](const Kept<StoreDone>& kept) {
-    const auto make = [self = *this, key, owner, epoch] {
+    const auto make = [self = *this, datacenter = std::string(key.datacenter), shard = key.shard, owner, epoch] {
       Request request = self.request_of(self.statements_->release);
-      request.values.text(key.datacenter).smallint(key.shard).uuid(owner).bigint(epoch);
+      request.values.text(datacenter).smallint(shard).uuid(owner).bigint(epoch);
       return request;
     };
     // Not applied: somebody else has it, or nobody any more. Either way it is not ours.

@@ -6,14 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cassandra/store.hpp"
 
 namespace arca::cassandra {
 
-// Of a shard of the directory, which is one for each datacenter.
+// Of a shard of the directory, which is one for each datacenter. Borrows the name while a call lasts.
 struct ShardKey {
-  std::string datacenter;
+  std::string_view datacenter;
   std::int16_t shard = 0;
 };
 

@@ -56,6 +56,23 @@ Uuid lease_table_id(const std::string& keyspace) {
 constexpr const char* kept = "gc_grace_seconds = 86400";
 constexpr const char* no_read_repair = "read_repair = 'NONE'";  // it would mix old data into new files
 
+// Look-up by service and time, and the names that occur: of kind 'service', of the service ''; of kind 'operation', of
+// its service.
+void add_index(const SchemaSettings& settings, std::vector<std::string>& all) {
+  const std::string& space = settings.keyspace;
+  all.push_back(fmt::format(
+      "CREATE TABLE IF NOT EXISTS {}.overflow_traces (service text, bucket timestamp, shard smallint, start_ns bigint, "
+      "trace_id text, duration_ns bigint, operation text, spans int, errors int, "
+      "PRIMARY KEY ((service, bucket, shard), start_ns, trace_id)) WITH CLUSTERING ORDER BY (start_ns DESC, trace_id "
+      "ASC) "
+      "AND default_time_to_live = {} AND {} AND {} AND {}",
+      space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
+  all.push_back(
+      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, name text, "
+                  "PRIMARY KEY ((kind, service), name)) WITH default_time_to_live = {} AND {}",
+                  space, settings.row_ttl.count(), kept));
+}
+
 }  // namespace
 
 std::vector<std::string> schema_statements(const SchemaSettings& settings) {
@@ -111,19 +128,7 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
       "checksum int, payload blob, PRIMARY KEY ((hour, shard), writer, sequence)) "
       "WITH default_time_to_live = {} AND {} AND {}",
       space, chunk_ttl, by_time(settings.chunk_ttl), kept));
-  // Look-up by service and time, and the names that occur: of kind 'service', of the service ''; of kind 'operation',
-  // of its service.
-  all.push_back(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {}.overflow_traces (service text, bucket timestamp, shard smallint, start_ns bigint, "
-      "trace_id text, duration_ns bigint, operation text, spans int, errors int, "
-      "PRIMARY KEY ((service, bucket, shard), start_ns, trace_id)) WITH CLUSTERING ORDER BY (start_ns DESC, trace_id "
-      "ASC) "
-      "AND default_time_to_live = {} AND {} AND {} AND {}",
-      space, settings.row_ttl.count(), by_time(settings.row_ttl), kept, no_read_repair));
-  all.push_back(
-      fmt::format("CREATE TABLE IF NOT EXISTS {}.overflow_names (kind text, service text, name text, "
-                  "PRIMARY KEY ((kind, service), name)) WITH default_time_to_live = {} AND {}",
-                  space, settings.row_ttl.count(), kept));
+  add_index(settings, all);
   // How far `arca recover --scan-rows` has come.
   all.push_back(
       fmt::format("CREATE TABLE IF NOT EXISTS {}.row_scans (scan text, range int, last_token bigint, rows bigint, "
