@@ -58,7 +58,7 @@ bool ParkedSource::State::begin_rescue(base::SteadyTime now) {
   for (Shard& shard : shards_) {
     if (!is_valid(shard)) continue;
     for (const auto& [order, segment] : shard.segments) {
-      const double age = age_share(*segment);
+      const double age = age_share(segment->entry);
       const bool is_due = segment->is_undone() && segment->is_whole(now, wait_) && segment->again_at <= now &&
                           age >= options_.ttl_rewrite && age < 1;
       if (!is_due) continue;

@@ -139,8 +139,7 @@ class ParkedSource::State final : public AsyncState {
   void watch(Shard& shard, ParkedSegment& segment);
   void drop(Shard& shard, const SegmentOrder& order);
   void check_ttl(const ParkedSegment& segment);
-  bool end_as_expired(ParkedSegment& segment);
-  [[nodiscard]] double age_share(const ParkedSegment& segment) const;
+  [[nodiscard]] double age_share(const SegmentEntry& entry) const;
 
   // --- leases: parked_source_leases.cpp ---
   base::SteadyTime tend_leases(base::SteadyTime now);
@@ -169,7 +168,8 @@ class ParkedSource::State final : public AsyncState {
   void drop_payload(ParkedSlot& slot);
   void forget_slots(ParkedSegment& segment);
   base::SteadyTime write_progress(ParkedSegment& segment, base::SteadyTime now);
-  void take_marked(const Handle& handle, const StoreStatus& status, std::int32_t position, bool is_done);
+  void take_marked(const Handle& handle, const StoreStatus& status, const ParkingStore::Progress& written);
+  void tell_missing(const SegmentEntry& entry);
 
   // --- old segments written anew, rows of dead writers: parked_source_rescue.cpp, parked_source_rows.cpp ---
   base::SteadyTime tend_rescue(base::SteadyTime now);

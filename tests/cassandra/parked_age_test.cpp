@@ -92,15 +92,16 @@ TEST_F(ParkedAgeTest, what_ended_undelivered_while_nobody_recovered_is_told_and_
   clock.advance(30h);  // its chunks live for a day
   const auto one = recoverer_of_short();
   live(one, 5min);
-  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);
+  EXPECT_EQ(one->source.status().lost_chunk_count, 5U);
   ASSERT_FALSE(reports.empty());
   EXPECT_NE(reports.back().find("lost"), std::string::npos) << reports.back();
   EXPECT_TRUE(one->source.is_drained());
   live(one, 2h);
-  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);  // once
+  EXPECT_EQ(one->source.status().lost_chunk_count, 5U);  // once
   for (const SegmentEntry& entry : old_store.segments()) {
     if (entry.head.name.id != head.name.id) continue;
-    EXPECT_FALSE(entry.replayed_at) << "its writer would count it as delivered";
+    EXPECT_EQ(entry.missing, 50U);
+    EXPECT_EQ(entry.replayed_items, ItemCounts{}) << "its writer would count it as delivered";
   }
 }
 

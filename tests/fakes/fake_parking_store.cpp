@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "cassandra/store_columns.hpp"
 
 namespace arca::fakes {
 
@@ -291,10 +292,22 @@ void FakeParkingStore::mark_replayed(const SegmentName& segment, const Progress&
   run(
       {StoreCall::mark_replayed, segment, progress.position},
       [this, segment, progress] {
-        SegmentEntry& entry = row_of(segment).entry;
-        entry.replay_position = progress.position;
-        entry.quarantined_items = progress.quarantined_items;
-        if (progress.done_at) entry.replayed_at = progress.done_at;
+        KeptSegment& kept = row_of(segment);
+        SegmentEntry& entry = kept.entry;
+        const std::int64_t time = write_time_of_position(progress.position, stage_of(progress));
+        if (progress.done_at && time >= kept.ended_time) {
+          kept.ended_time = time;
+          entry.replayed_at = progress.done_at;
+          if (progress.missing) entry.missing = progress.missing;
+          if (progress.moved_to) entry.moved_to = progress.moved_to;
+        }
+        if (time < kept.progress_time) return;
+        kept.progress_time = time;
+        Progress how_far = progress;
+        how_far.done_at.reset();
+        how_far.missing.reset();
+        how_far.moved_to.reset();
+        how_far.apply_to(entry);
       },
       std::move(done));
 }
