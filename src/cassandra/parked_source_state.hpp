@@ -174,9 +174,12 @@ class ParkedSource::State final : public AsyncState {
   // --- old segments written anew, rows of dead writers: parked_source_rescue.cpp, parked_source_rows.cpp ---
   base::SteadyTime tend_rescue(base::SteadyTime now);
   bool begin_rescue(base::SteadyTime now);
-  void step_rescue(ParkedSegment& segment, base::SteadyTime now);
+  void step_rescue(ParkedSegment& segment);
+  bool take_rescue_answer(const StoreStatus& status, const char* what);
   void read_rescued(const ParkedSegment& segment);
   void take_rescued(const StoreStatus& status, const std::vector<StoredChunk>& chunks);
+  void put_rescued();
+  ParkingStore::Progress end_of_rescued(ParkedSegment& segment);
   void end_rescue();
   base::SteadyTime tend_rows(base::SteadyTime now);
   [[nodiscard]] bool rows_are_due(const ParkedSegment& segment, base::SteadyTime now) const;

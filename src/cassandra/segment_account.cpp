@@ -45,6 +45,13 @@ std::uint64_t missing_chunk_count(const SegmentEntry& entry) {
   return count;
 }
 
+bool does_not_count(const SegmentEntry& entry, std::int32_t position) {
+  const auto& uncounted = entry.summary.uncounted;
+  const auto found = std::lower_bound(uncounted.begin(), uncounted.end(), position,
+                                      [](const UncountedChunk& chunk, std::int32_t at) { return chunk.position < at; });
+  return found != uncounted.end() && found->position == position;
+}
+
 bool is_over(const SegmentEntry& entry) {
   return entry.replayed_at && (entry.missing || entry.moved_to || !first_missing(entry));
 }

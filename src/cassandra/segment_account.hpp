@@ -14,6 +14,9 @@ std::optional<std::int32_t> first_missing(const SegmentEntry& entry);
 // How many there are.
 std::uint64_t missing_chunk_count(const SegmentEntry& entry);
 
+// Whether the seal says that its writer does not count what lies there.
+bool does_not_count(const SegmentEntry& entry, std::int32_t position);
+
 // Whether nobody needs to read it any more. One that was ended before its seal could be known is not, if the seal counts
 // more than was found then: its writer's clock stood still, as that of a virtual machine that is paused.
 bool is_over(const SegmentEntry& entry);
