@@ -68,7 +68,7 @@ bool ParkedSource::State::read_next(base::SteadyTime now) {
   const std::uint32_t limit = room();
   if (limit == 0) return false;
   if (load_) {
-    const Claimed wanted = *std::exchange(load_, std::nullopt);
+    const Place wanted = *std::exchange(load_, std::nullopt);
     ParkedSegment* const segment = find(wanted.handle);
     const auto slot = segment == nullptr ? decltype(segment->slots.end()){} : segment->slots.find(wanted.position);
     if (segment != nullptr && slot != segment->slots.end() && !segment->is_reading && now >= segment->again_at) {
@@ -241,8 +241,9 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
   ++held_.chunks;
   held_.bytes += slot.bytes();
   chunk_estimate_ = std::max(slot.bytes(), chunk_estimate_ - chunk_estimate_ / 64);
-  // It was delivered from another segment, where its writer could not know that it lay.
-  if (is_new && recent_.contains(slot.stored.id)) settle_slot(segment, position, 0);
+  // It has its verdict from another segment, where its writer could not know that it lay, or from an earlier lease.
+  const auto recent = recent_.find(slot.stored.id);
+  if (is_new && recent != recent_.end()) settle_slot(segment, position, recent->second);
 }
 
 // --- passes and progress -------------------------------------------------------------------------

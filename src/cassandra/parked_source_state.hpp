@@ -5,7 +5,6 @@
 #include <memory>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "cassandra/async_state.hpp"
@@ -71,13 +70,19 @@ class ParkedSource::State final : public AsyncState {
     SegmentOrder order;
     std::uint64_t generation = 0;
   };
-  struct Claimed {
+  struct Place {  // of a chunk
     Handle handle;
     std::int32_t position = 0;
   };
+  struct Claimed {
+    Place place;
+    StoredChunk stored;  // its verdict may come when the lease, and with it the slot, has gone
+  };
   struct Quarantine {  // a chunk on its way there
-    Handle handle;
+    Place place;
     QuarantinedChunk chunk;
+    std::uint64_t number = 0;
+    bool is_damaged = false;  // it says so itself, not the Collector: another copy of it may be whole
     bool is_under_way = false;
     std::uint32_t failure_count = 0;
     base::SteadyTime again_at = base::SteadyTime::min();
@@ -120,10 +125,11 @@ class ParkedSource::State final : public AsyncState {
   };
   Pick pick(model::SignalSet signals, base::SteadyTime now);
   [[nodiscard]] bool metrics_are_barred(const ParkedSegment& segment, model::WriterId writer) const;
-  void quarantine(ParkedSegment& segment, std::int32_t position, std::uint32_t refused, const std::string& reason);
+  void quarantine(const Claimed& claimed, std::uint32_t refused, const std::string& reason, bool is_damaged = false);
+  [[nodiscard]] bool is_on_its_way_to_quarantine(const model::ChunkId& id) const;
   base::SteadyTime send_quarantines(base::SteadyTime now);
   void settle_slot(ParkedSegment& segment, std::int32_t position, std::uint32_t quarantined);
-  void remember(const model::ChunkId& id);
+  void remember(const model::ChunkId& id, std::uint32_t refused);
 
   // --- the directory: parked_source_scan.cpp ---
   base::SteadyTime tend_scan(base::SteadyTime now);
@@ -206,7 +212,10 @@ class ParkedSource::State final : public AsyncState {
   std::uint64_t generation_ = 0;
   std::unordered_map<model::ChunkId, Claimed> claimed_;
   std::deque<Quarantine> quarantines_;
-  std::unordered_set<model::ChunkId> recent_;  // delivered lately: a chunk can lie in two segments
+  std::uint64_t quarantine_count_ = 0;  // ever
+  // What has its verdict since lately, with the items that were refused: a chunk can lie in two segments, or be read
+  // again under the next lease.
+  std::unordered_map<model::ChunkId, std::uint32_t> recent_;
   std::deque<model::ChunkId> recent_order_;
   Budget held_;
   Budget reserved_;
@@ -215,7 +224,7 @@ class ParkedSource::State final : public AsyncState {
   std::uint32_t reading_count_ = 0;
   model::SignalSet asked_ = model::SignalSet::all();  // signals that the dispatcher asked for last
   bool is_starving_ = false;                          // and of which there was nothing to give
-  std::optional<Claimed> load_;                       // a chunk without payload that could be given
+  std::optional<Place> load_;                         // a chunk without payload that could be given
   std::optional<RowsJob> rows_job_;
   std::shared_ptr<Rescue> rescue_;
   std::set<Uuid> rescues_;  // segments that we are writing ourselves
