@@ -140,6 +140,7 @@ void ParkedSource::State::take_opened(const Handle& handle, const StoreStatus& s
   ParkedSegment* const segment = find(handle);
   if (segment == nullptr) return;
   Shard& shard = shards_[static_cast<std::size_t>(handle.shard)];
+  if (entry) keep_head(*segment, *entry);
   if (!status.ok()) {
     note_failure("read a segment of the directory", status);
     active_.erase(handle.order);

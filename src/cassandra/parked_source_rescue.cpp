@@ -81,7 +81,8 @@ bool ParkedSource::State::begin_rescue(base::SteadyTime now) {
   return false;
 }
 
-// Whether what was asked went well. Each answer leads to step_rescue() again. As long as it goes on the lease is of use.
+// Whether what was asked went well. Each answer leads to step_rescue() again. As long as it goes on the lease is of
+// use.
 bool ParkedSource::State::take_rescue_answer(const StoreStatus& status, const char* what) {
   const base::SteadyTime now = clock_.steady_now();
   if (!status.ok()) {
@@ -169,8 +170,8 @@ void ParkedSource::State::read_rescued(const ParkedSegment& segment) {
         if (rescue_ == self) take_rescued(status, chunks);
       });
   rescue_->is_under_way = true;
-  const auto fitting = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(options_.read_ahead_bytes / 2 / std::max<std::uint64_t>(1, chunk_estimate_), 1, page_max));
+  const auto fitting = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      options_.read_ahead_bytes / 2 / std::max<std::uint64_t>(1, chunk_estimate_), 1, page_max));
   call([this, id = segment.entry.head.name.id, from = rescue_->cursor, fitting, answer = std::move(answer)] {
     store_.read_chunks(id, from, fitting, answer);
   });
@@ -234,8 +235,7 @@ void ParkedSource::State::end_rescue() {
   tell_missing(rescue_->ended);
   rescues_.erase(rescue_->head.name.id);
   rescue_.reset();
-  active_.erase(order);
-  if (const auto found = shard.segments.find(order); found != shard.segments.end()) drop(shard, order);
+  drop(shard, order);
   scan_at_ = clock_.steady_now();  // the new one is found there
 }
 

@@ -95,6 +95,7 @@ void ParkedSource::State::note_entry(Shard& shard, SegmentEntry entry) {
     return;
   }
   ParkedSegment& segment = *known->second;
+  keep_head(segment, entry);
   const bool is_active = segment.phase == Phase::opening || segment.phase == Phase::replaying;
   if (is_active || (segment.phase == Phase::replayed && !entry.replayed_at)) {
     // How far it is, we know better than the directory.
@@ -128,9 +129,22 @@ void ParkedSource::State::watch(Shard& shard, ParkedSegment& segment) {
   if (!segment.is_undone() && !rows_are_missing(segment)) drop(shard, segment.order());
 }
 
+// A head is written once. What says otherwise later is damaged, or somebody's doing: what we know stays.
+void ParkedSource::State::keep_head(const ParkedSegment& segment, SegmentEntry& entry) {
+  if (entry.head == segment.entry.head) return;
+  report_once(
+      Error(ErrorCode::corrupt, "the head of segment " + to_string(segment.entry.head.name.id) +
+                                    " in Cassandra's directory has changed: it is replayed as it was first read"));
+  entry.head = segment.entry.head;
+}
+
 void ParkedSource::State::drop(Shard& shard, const SegmentOrder& order) {
+  const auto found = shard.segments.find(order);
+  if (found == shard.segments.end()) return;
+  forget_slots(*found->second);
+  active_.erase(order);
   shard.waiting.erase(order);
-  shard.segments.erase(order);
+  shard.segments.erase(found);
 }
 
 // Keeps the oldest. The sum of the others is what their buckets say.

@@ -143,6 +143,7 @@ class ParkedSource::State final : public AsyncState {
   void end_shard(bool is_whole);
   [[nodiscard]] bool rows_are_missing(const ParkedSegment& segment) const;
   void watch(Shard& shard, ParkedSegment& segment);
+  void keep_head(const ParkedSegment& segment, SegmentEntry& entry);
   void drop(Shard& shard, const SegmentOrder& order);
   void check_ttl(const ParkedSegment& segment);
   [[nodiscard]] double age_share(const SegmentEntry& entry) const;

@@ -33,7 +33,7 @@ std::optional<SegmentEntry> segment_of(const Row& row, base::WallTime bucket, st
   entry.head.writer.value = static_cast<std::uint64_t>(*writer);
   entry.head.host = row.text(2);
   entry.head.purpose = static_cast<Purpose>(row.tinyint(3).value_or(0));
-  entry.head.opened_at = row.timestamp(4).value_or(base::WallTime{});
+  entry.head.opened_at = std::max(row.timestamp(4).value_or(base::WallTime{}), base::WallTime{});
   entry.sealed_at = row.timestamp(5);
   entry.summary.chunk_count = position_in(row, 6);
   entry.summary.item_count = item_counts_in(row, 7);
@@ -64,9 +64,10 @@ StoredChunk chunk_of(const Row& row, std::int32_t position, std::size_t column) 
   chunk.id.sequence = static_cast<std::uint64_t>(row.bigint(column + 1).value_or(0));
   // Numbers that we do not know come through as they are: unpack() says that the chunk is damaged.
   chunk.signal = static_cast<model::Signal>(row.tinyint(column + 2).value_or(-1));
-  chunk.item_count = static_cast<std::uint32_t>(row.integer(column + 3).value_or(0));
+  const std::int32_t items = row.integer(column + 3).value_or(-1);
+  chunk.item_count = static_cast<std::uint32_t>(std::max(0, items));
   chunk.sealed_at = base::WallTime(base::Duration(row.bigint(column + 4).value_or(0)));
-  chunk.codec = static_cast<Codec>(row.tinyint(column + 5).value_or(-1));
+  chunk.codec = static_cast<Codec>(items < 0 ? -1 : row.tinyint(column + 5).value_or(-1));
   chunk.raw_size = static_cast<std::uint32_t>(row.integer(column + 6).value_or(0));
   chunk.checksum = static_cast<std::uint32_t>(row.integer(column + 7).value_or(0));
   const base::Bytes payload = row.bytes(column + 8);
