@@ -148,12 +148,8 @@ void CassandraSink::State::place(const Delivery& delivery, Later& later) {
 
 void CassandraSink::State::send(const Delivery& delivery, const Segment& segment, Later& later) {
   later.add([self = shared_from_this(), delivery, segment] {
-    try {
-      self->store_.put_chunk(segment->head.name, delivery->stored, delivery->timestamp_us,
-                             [self, delivery](const StoreStatus& status) { self->take_answer(delivery, status); });
-    } catch (const std::bad_alloc&) {  // no memory for the callback: nothing was sent
-      self->take_answer(delivery, {Outcome::not_sent, Refusal::none, "out of memory"});
-    }
+    const auto take = [self, delivery](const StoreStatus& status) { self->take_answer(delivery, status); };
+    ask([&] { self->store_.put_chunk(segment->head.name, delivery->stored, delivery->timestamp_us, take); }, take);
     base::crash_point("park.chunk.sent");
   });
   delivery->retry_at.reset();

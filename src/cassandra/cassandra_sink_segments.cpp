@@ -68,19 +68,19 @@ CassandraSink::State::Segment CassandraSink::State::open(std::uint32_t stripe, L
   head.purpose = options_.purpose;
   segment->opened_at = clock_.boot_now();
   segment->last_used_at = clock_.steady_now();
-  unsealed_.push_back(segment);
   send_head(segment, later);
+  unsealed_.push_back(segment);
   stripes_[stripe] = segment;
   return segment;
 }
 
 void CassandraSink::State::send_head(const Segment& segment, Later& later) {
-  segment->retry_at.reset();
   later.add([self = shared_from_this(), segment] {
     base::crash_point("park.segment.before_open");
-    self->store_.open_segment(segment->head,
-                              [self, segment](const StoreStatus& status) { self->take_opened(segment, status); });
+    const auto take = [self, segment](const StoreStatus& status) { self->take_opened(segment, status); };
+    ask([&] { self->store_.open_segment(segment->head, take); }, take);
   });
+  segment->retry_at.reset();
 }
 
 void CassandraSink::State::take_opened(const Segment& segment, const StoreStatus& status) {
@@ -145,22 +145,22 @@ void CassandraSink::State::close(const Segment& segment, Later& later) {
 void CassandraSink::State::seal_if_quiet(const Segment& segment, Later& later) {
   const bool is_quiet = segment->is_closed && segment->is_opened && segment->under_way_count == 0;
   if (!is_quiet || segment->is_sealing || segment->is_ended) return;
-  segment->is_sealing = true;
   segment->failure_count = 0;
   segment->sealed_at = clock_.wall_now();
-  send_seal(segment, later);
   if (rows_ != nullptr) {
     later.add([self = shared_from_this(), segment] { self->rows_->end(segment->head.name, segment->next_position); });
   }
+  send_seal(segment, later);
+  segment->is_sealing = true;  // last: without memory for it tend() tries again
 }
 
 void CassandraSink::State::send_seal(const Segment& segment, Later& later) {
-  segment->retry_at.reset();
   later.add([self = shared_from_this(), segment, summary = segment->final_summary()] {
     base::crash_point("park.segment.before_seal");
-    self->store_.seal_segment(segment->head.name, segment->sealed_at, summary,
-                              [self, segment](const StoreStatus& status) { self->take_sealed(segment, status); });
+    const auto take = [self, segment](const StoreStatus& status) { self->take_sealed(segment, status); };
+    ask([&] { self->store_.seal_segment(segment->head.name, segment->sealed_at, summary, take); }, take);
   });
+  segment->retry_at.reset();
 }
 
 void CassandraSink::State::take_sealed(const Segment& segment, const StoreStatus& status) {
@@ -257,10 +257,11 @@ void CassandraSink::State::watch(base::SteadyTime now, Later& later) {
   next_watch_at_ = now + options_.watch_interval;
   for (std::size_t i = 0; i < std::min(waiting_.size(), watched_max); ++i) {
     later.add([self = shared_from_this(), name = waiting_[i].name] {
-      self->store_.read_segment(name,
-                                [self, name](const StoreStatus& status, const std::optional<SegmentEntry>& entry) {
-                                  self->take_watched(name, status, entry);
-                                });
+      const auto take = [self, name](const StoreStatus& status, const std::optional<SegmentEntry>& entry) {
+        self->take_watched(name, status, entry);
+      };
+      ask([&] { self->store_.read_segment(name, take); },
+          [&](const StoreStatus& status) { take(status, std::nullopt); });
     });
     ++asked_count_;
   }

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <unordered_set>
 
 #include "cassandra/cassandra_sink.hpp"
@@ -65,6 +66,15 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   void take_watched(const SegmentName& name, const StoreStatus& status, const std::optional<SegmentEntry>& entry);
   void settle(std::deque<WaitingSegment>::iterator segment, const ItemCounts& found, const ItemCounts& quarantined);
 
+  // Asks the store something; if there is no memory even for that, nothing was sent, and `take` is told so.
+  template <class Send, class Take>
+  static void ask(Send send, Take take) {
+    try {
+      send();
+    } catch (const std::bad_alloc&) {
+      take(StoreStatus{Outcome::not_sent, Refusal::none, "out of memory"});
+    }
+  }
   // Runs `body` under the lock, then what it has put off. Nothing leaves it; false: memory ran out on the way.
   template <class Body>
   bool guarded(Body body) noexcept {

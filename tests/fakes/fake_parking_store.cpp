@@ -93,6 +93,7 @@ std::optional<StoreFailure> FakeParkingStore::failure_of(const StoreCallRecord& 
 // --- parking -------------------------------------------------------------------------------------
 
 void FakeParkingStore::open_segment(const SegmentHead& head, StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::open_segment, head.name},
       [this, head] {
@@ -106,6 +107,7 @@ void FakeParkingStore::open_segment(const SegmentHead& head, StoreDone done) noe
 
 void FakeParkingStore::put_chunk(const SegmentName& segment, const StoredChunk& chunk, std::int64_t timestamp_us,
                                  StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::put_chunk, segment, chunk.position, chunk.id, timestamp_us},
       [this, segment, chunk, timestamp_us] {
@@ -122,6 +124,7 @@ void FakeParkingStore::put_chunk(const SegmentName& segment, const StoredChunk& 
 
 void FakeParkingStore::seal_segment(const SegmentName& segment, base::WallTime at, const SegmentSummary& summary,
                                     StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::seal_segment, segment, summary.chunk_count},
       [this, segment, at, summary] {
@@ -223,6 +226,7 @@ void FakeParkingStore::list_segments(base::WallTime bucket, std::int16_t shard, 
 }
 
 void FakeParkingStore::read_segment(const SegmentName& segment, StoreRead<std::optional<SegmentEntry>> done) noexcept {
+  const ClusterMemory memory;
   run<std::optional<SegmentEntry>>(
       {StoreCall::read_segment, segment},
       [this, segment]() -> std::optional<SegmentEntry> {

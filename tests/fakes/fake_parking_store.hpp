@@ -68,6 +68,19 @@ struct KeptRow {
   base::SteadyTime ends_at{};
 };
 
+// While it lives this thread allocates for the cluster, whose memory does not run out with ours.
+class ClusterMemory {
+ public:
+  ClusterMemory() noexcept { ++depth; }
+  ~ClusterMemory() { --depth; }
+  ClusterMemory(const ClusterMemory&) = delete;
+  ClusterMemory& operator=(const ClusterMemory&) = delete;
+  static bool is_used() noexcept { return depth > 0; }
+
+ private:
+  inline static constinit thread_local int depth = 0;
+};
+
 // Thread-safe. The clock outlives it. Answers that are held when it is destroyed are never given.
 class FakeParkingStore final : public cassandra::ParkingStore {
  public:

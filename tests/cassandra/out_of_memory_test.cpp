@@ -1,0 +1,90 @@
+// What happens when there is no memory at one moment while a chunk is parked: its window is free again, it is answered
+// once, and what was answered is what the segment counts. Every allocation fails once.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "parking_fixture.hpp"
+
+namespace {
+constinit thread_local long allocations_until_failure = -1;  // negative: none fails
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  const bool is_ours = allocations_until_failure >= 0 && !arca::fakes::ClusterMemory::is_used();
+  if (is_ours && allocations_until_failure-- == 0) throw std::bad_alloc();
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+// The standard's nothrow forms would not come here: a sanitizer has its own, and would see two allocators mixed.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace arca;
+using namespace std::chrono_literals;
+using fakes::StoreCall;
+using model::Verdict;
+using tests::Parking;
+using Hold = fakes::FakeParkingStore::Hold;
+
+struct Case {
+  const char* name;
+  std::optional<fakes::StoreFailure> failure;  // of the put
+  base::Duration wait{};                       // before its answer
+};
+
+class WithoutMemory : public testing::TestWithParam<Case> {};
+
+TEST_P(WithoutMemory, no_window_is_lost_and_what_is_answered_is_what_counts) {
+  for (long n = 0;; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    cassandra::CassandraSinkOptions options;
+    options.in_flight_max = 1;
+    options.stripe_count = 1;
+    Parking parking(options);
+    parking.store.hold(StoreCall::put_chunk, Hold::answer);
+    int answer_count = 0;
+    std::optional<Verdict> verdict;
+    parking.sink->submit(fakes::make_chunk(1, model::Signal::metrics, 10, 100, tests::this_writer.value),
+                         [&](const model::Ack& ack) {
+                           ++answer_count;
+                           verdict = ack.verdict;
+                         });
+    parking.clock.advance(GetParam().wait);
+    allocations_until_failure = n;
+    parking.store.deliver(0, GetParam().failure);
+    const bool has_failed = allocations_until_failure < 0;
+    allocations_until_failure = -1;
+    parking.store.hold(Hold::none);
+    parking.store.deliver_all();
+    parking.pass(40s);
+    parking.store.deliver_all();
+    ASSERT_EQ(answer_count, 1);
+    EXPECT_TRUE(parking.sink->readiness(model::Signal::traces, parking.clock.steady_now()).ready);
+    std::uint64_t counted = 0;
+    for (const auto& entry : parking.store.segments()) {
+      EXPECT_TRUE(entry.sealed_at);
+      counted += entry.summary.item_count[model::index_of(model::Signal::metrics)];
+    }
+    EXPECT_EQ(counted, verdict == Verdict::parked ? 10U : 0U);
+    EXPECT_EQ(parking.sink->account().parked[model::index_of(model::Signal::metrics)], counted);
+    EXPECT_EQ(parking.sink->holds_metrics(), counted > 0);
+    EXPECT_EQ(parking.sink->account().open_segment_count, 0U);
+    if (!has_failed) break;
+    ASSERT_LT(n, 1000);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    answers, WithoutMemory,
+    testing::Values(Case{"acknowledged", {}}, Case{"too_late", {}, 31s},
+                    Case{"refused", fakes::StoreFailure{.outcome = cassandra::Outcome::refused, .message = "no"}},
+                    Case{"unknown", fakes::StoreFailure{.outcome = cassandra::Outcome::unknown, .message = "?"}}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+}  // namespace
