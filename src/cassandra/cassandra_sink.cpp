@@ -51,8 +51,15 @@ std::string advice_of(const StoreStatus& status) {
   return fmt::format("Cassandra refuses: {}; `arca schema check` may tell why", status.message);
 }
 
-void ParkingSegment::count(const ParkingDelivery& delivery) {
+void ParkingSegment::note_services(const ParkingDelivery& delivery) {
+  constexpr std::size_t more_than_told = 65;
+  for (const std::string& service : delivery.facts.services)
+    if (services.size() < more_than_told) services.insert(service);
+}
+
+void ParkingSegment::count(const ParkingDelivery& delivery) noexcept {
   ++chunk_count;
+  uncounted.erase(delivery.stored.position);
   summary.item_count[model::index_of(delivery.stored.signal)] += delivery.stored.item_count;
   summary.raw_bytes += delivery.stored.raw_size;
   summary.stored_bytes += delivery.stored.payload->size();
@@ -61,14 +68,12 @@ void ParkingSegment::count(const ParkingDelivery& delivery) {
   const base::WallTime last = facts.time_max.value_or(delivery.stored.sealed_at);
   summary.time_min = std::min(summary.time_min.value_or(first), first);
   summary.time_max = std::max(summary.time_max.value_or(last), last);
-  constexpr std::size_t more_than_told = 65;
-  for (const std::string& service : facts.services)
-    if (services.size() < more_than_told) services.insert(service);
 }
 
 SegmentSummary ParkingSegment::final_summary() const {
   SegmentSummary all = summary;
   all.chunk_count = next_position;
+  for (const auto& [position, chunk] : uncounted) all.uncounted.push_back(chunk);
   if (services.size() <= 64) all.services.assign(services.begin(), services.end());
   return all;
 }
@@ -120,32 +125,31 @@ void CassandraSink::State::submit(const model::Chunk& chunk, model::AckCallback&
   later.run();
 }
 
+// What may run out of memory comes first: after that the chunk belongs to the segment, before it it does not.
 void CassandraSink::State::place(const Delivery& delivery, Later& later) {
   const Segment segment = segment_for(delivery->stored.signal, later);
-  delivery->segment = segment;
-  delivery->stored.position = segment->next_position;
-  delivery->timestamp_us = microseconds_of(clock_.wall_now());
-  delivery->failure_count = 0;
-  delivery->retry_at.reset();
+  const std::int32_t position = segment->next_position;
+  segment->uncounted.insert_or_assign(position,
+                                      UncountedChunk{position, delivery->stored.signal, delivery->stored.item_count});
   if (segment->is_opened) {
-    send(delivery, later);
+    send(delivery, segment, later);
   } else {
     segment->queue.push_back(delivery);
   }
+  delivery->segment = segment;
+  delivery->stored.position = position;
+  delivery->timestamp_us = microseconds_of(clock_.wall_now());
+  delivery->failure_count = 0;
   ++segment->next_position;
   ++segment->under_way_count;
   segment->asked_bytes += delivery->stored.payload->size();
   segment->last_used_at = clock_.steady_now();
 }
 
-void CassandraSink::State::send(const Delivery& delivery, Later& later) {
-  later.add([self = shared_from_this(), delivery, segment = delivery->segment] {
-    try {
-      self->store_.put_chunk(segment->head.name, delivery->stored, delivery->timestamp_us,
-                             [self, delivery](const StoreStatus& status) { self->take_answer(delivery, status); });
-    } catch (const std::bad_alloc&) {  // no memory for the callback: nothing was sent
-      self->take_answer(delivery, {Outcome::not_sent, Refusal::none, "out of memory"});
-    }
+void CassandraSink::State::send(const Delivery& delivery, const Segment& segment, Later& later) {
+  later.add([self = shared_from_this(), delivery, segment] {
+    const auto take = [self, delivery](const StoreStatus& status) { self->take_answer(delivery, status); };
+    ask([&] { self->store_.put_chunk(segment->head.name, delivery->stored, delivery->timestamp_us, take); }, take);
     base::crash_point("park.chunk.sent");
   });
   delivery->retry_at.reset();
@@ -166,12 +170,17 @@ void CassandraSink::State::take_answer(const Delivery& delivery, const StoreStat
   if (!ended_well) abandon(delivery);
 }
 
-// Memory ran out in the middle of an answer. The chunk may lie in Cassandra, but nobody counts it.
+// Memory ran out in the middle of an answer. The chunk may lie in Cassandra, but unless it was answered nobody counts
+// it. Its segment is sealed by tend().
 void CassandraSink::State::abandon(const Delivery& delivery) noexcept {
   model::Ack ack = model::not_sent_for_want_of_memory(delivery->stored.id);
   ack.verdict = Verdict::unknown;
   {
     const std::lock_guard lock(mutex_);
+    if (deliveries_.erase(delivery) > 0) {
+      in_flight_.fetch_sub(1, std::memory_order_relaxed);
+      --delivery->segment->under_way_count;
+    }
     if (std::exchange(delivery->is_answered, true)) return;
   }
   delivery->done(std::move(ack));
@@ -196,7 +205,12 @@ void CassandraSink::State::take_acknowledged(const Delivery& delivery, Later& la
     return;
   }
   base::crash_point("park.chunk.acknowledged");
+  // What may run out of memory comes first: either it is answered and counted, or neither.
   const StoredChunk& stored = delivery->stored;
+  segment->note_services(*delivery);
+  // Under the lock, so that the row writer has every chunk before it is told of the segment's end. It calls nobody.
+  if (rows_ != nullptr) rows_->add(segment->head.name, stored);
+  answer(delivery, Verdict::parked, {}, later);
   if (stored.signal == model::Signal::metrics && !segment->holds(model::Signal::metrics) &&
       options_.purpose == Purpose::overflow)
     metric_segments_.fetch_add(1, std::memory_order_release);
@@ -205,9 +219,6 @@ void CassandraSink::State::take_acknowledged(const Delivery& delivery, Later& la
   account_.stored_bytes += stored.payload->size();
   account_.raw_bytes += stored.raw_size;
   ++account_.chunk_count;
-  // Under the lock, so that the row writer has every chunk before it is told of the segment's end. It calls nobody.
-  if (rows_ != nullptr) rows_->add(segment->head.name, stored);
-  answer(delivery, Verdict::parked, {}, later);
   detach(delivery, later);
 }
 

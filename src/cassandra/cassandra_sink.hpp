@@ -3,7 +3,6 @@
 // store.hpp for what a segment is and why nothing is lost around it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,17 +36,17 @@ struct CassandraSinkOptions {
 
 // What this writer has parked and what has become of it.
 struct ParkedAccount {
-  std::array<std::uint64_t, model::signal_count> parked{};       // items acknowledged, ever
-  std::array<std::uint64_t, model::signal_count> delivered{};    // of them, by a recoverer to the Collector
-  std::array<std::uint64_t, model::signal_count> quarantined{};  // of them, rejected for good
-  std::array<std::uint64_t, model::signal_count> lost{};         // of them, gone before anybody had delivered them
+  ItemCounts parked{};       // items acknowledged, ever
+  ItemCounts delivered{};    // of them, by a recoverer to the Collector
+  ItemCounts quarantined{};  // of them, rejected for good
+  ItemCounts lost{};         // of them, nobody will ever find: their life was over, or the cluster has lost them
   std::uint64_t stored_bytes = 0;
   std::uint64_t raw_bytes = 0;
   std::uint64_t chunk_count = 0;
   std::uint64_t segment_count = 0;
   std::uint64_t open_segment_count = 0;
   std::uint64_t waiting_segment_count = 0;  // sealed or given up, and not replayed as far as known
-  std::uint64_t missing_segment_count = 0;  // gone before they were seen replayed: TTL, or dropped tables
+  std::uint64_t missing_segment_count = 0;  // left the directory before they were seen replayed: their items are lost
   std::uint64_t parked_anew_count = 0;      // chunks whose acknowledgement came too late for their segment
   std::optional<base::WallTime> oldest;     // of what waits
 };

@@ -8,6 +8,7 @@
 
 #include "base/crash_point.hpp"
 #include "cassandra/cassandra_sink_state.hpp"
+#include "cassandra/segment_account.hpp"
 
 namespace arca::cassandra {
 namespace {
@@ -16,7 +17,8 @@ using model::Verdict;
 
 constexpr base::Duration pace = std::chrono::milliseconds(100);  // of tend(), while anything is under way
 constexpr base::Duration idle_pace = std::chrono::seconds(1);
-constexpr std::size_t watched_max = 16;  // at a time: segments are replayed oldest first
+constexpr std::int32_t chunks_max = 10'000;  // of a segment: its seal may have to name each of them
+constexpr std::size_t watched_max = 16;      // at a time: segments are replayed oldest first
 
 template <class Container>
 void erase_from(Container& all, const typename Container::value_type& one) {
@@ -48,7 +50,7 @@ CassandraSink::State::Segment CassandraSink::State::segment_for(model::Signal si
   }
   const Segment now = stripes_[best];
   if (now != nullptr) {
-    const bool is_full = now->asked_bytes >= options_.segment_bytes;
+    const bool is_full = now->asked_bytes >= options_.segment_bytes || now->next_position >= chunks_max;
     if (!is_full && age_of(*now) < taking_time_) return now;
     close(now, later);
   }
@@ -67,19 +69,19 @@ CassandraSink::State::Segment CassandraSink::State::open(std::uint32_t stripe, L
   head.purpose = options_.purpose;
   segment->opened_at = clock_.boot_now();
   segment->last_used_at = clock_.steady_now();
-  unsealed_.push_back(segment);
   send_head(segment, later);
+  unsealed_.push_back(segment);
   stripes_[stripe] = segment;
   return segment;
 }
 
 void CassandraSink::State::send_head(const Segment& segment, Later& later) {
-  segment->retry_at.reset();
   later.add([self = shared_from_this(), segment] {
     base::crash_point("park.segment.before_open");
-    self->store_.open_segment(segment->head,
-                              [self, segment](const StoreStatus& status) { self->take_opened(segment, status); });
+    const auto take = [self, segment](const StoreStatus& status) { self->take_opened(segment, status); };
+    ask([&] { self->store_.open_segment(segment->head, take); }, take);
   });
+  segment->retry_at.reset();
 }
 
 void CassandraSink::State::take_opened(const Segment& segment, const StoreStatus& status) {
@@ -95,10 +97,11 @@ void CassandraSink::State::take_opened(const Segment& segment, const StoreStatus
       for (const Delivery& delivery : queue) {
         if (delivery->is_answered) continue;
         if (is_too_old) {  // answers would come too late; nothing was sent yet
-          --segment->under_way_count;
+          segment->uncounted.erase(delivery->stored.position);
           place(delivery, later);
+          --segment->under_way_count;
         } else {
-          send(delivery, later);
+          send(delivery, segment, later);
         }
       }
       seal_if_quiet(segment, later);
@@ -143,22 +146,22 @@ void CassandraSink::State::close(const Segment& segment, Later& later) {
 void CassandraSink::State::seal_if_quiet(const Segment& segment, Later& later) {
   const bool is_quiet = segment->is_closed && segment->is_opened && segment->under_way_count == 0;
   if (!is_quiet || segment->is_sealing || segment->is_ended) return;
-  segment->is_sealing = true;
   segment->failure_count = 0;
   segment->sealed_at = clock_.wall_now();
-  send_seal(segment, later);
   if (rows_ != nullptr) {
     later.add([self = shared_from_this(), segment] { self->rows_->end(segment->head.name, segment->next_position); });
   }
+  send_seal(segment, later);
+  segment->is_sealing = true;  // last: without memory for it tend() tries again
 }
 
 void CassandraSink::State::send_seal(const Segment& segment, Later& later) {
-  segment->retry_at.reset();
   later.add([self = shared_from_this(), segment, summary = segment->final_summary()] {
     base::crash_point("park.segment.before_seal");
-    self->store_.seal_segment(segment->head.name, segment->sealed_at, summary,
-                              [self, segment](const StoreStatus& status) { self->take_sealed(segment, status); });
+    const auto take = [self, segment](const StoreStatus& status) { self->take_sealed(segment, status); };
+    ask([&] { self->store_.seal_segment(segment->head.name, segment->sealed_at, summary, take); }, take);
   });
+  segment->retry_at.reset();
 }
 
 void CassandraSink::State::take_sealed(const Segment& segment, const StoreStatus& status) {
@@ -178,7 +181,14 @@ void CassandraSink::State::end(const Segment& segment, Later& /*later*/) {
   segment->is_ended = true;
   erase_from(unsealed_, segment);
   // An archive is not replayed, an empty segment is of no interest.
-  if (options_.purpose == Purpose::overflow && !segment->is_empty()) waiting_.push_back(segment);
+  if (options_.purpose != Purpose::overflow || segment->is_empty()) return;
+  WaitingSegment waiting{.name = segment->head.name,
+                         .opened_at = segment->head.opened_at,
+                         .alive_since = segment->opened_at,
+                         .sealed_at = segment->sealed_at,
+                         .summary = segment->final_summary()};
+  waiting.summary.services = {};
+  waiting_.push_back(std::move(waiting));
 }
 
 void CassandraSink::State::close_all() {
@@ -207,11 +217,15 @@ base::SteadyTime CassandraSink::State::tend(base::SteadyTime now) {
   base::SteadyTime next = now + idle_pace;
   guarded([&](Later& later) {
     std::vector<Delivery> due;
-    for (const Delivery& delivery : deliveries_)
-      if (delivery->retry_at && *delivery->retry_at <= now && !delivery->is_answered) due.push_back(delivery);
+    for (const Delivery& delivery : deliveries_) {
+      // Without a time to be tried again: memory ran out before it was sent.
+      const bool was_forgotten = !delivery->retry_at && !delivery->is_under_way && delivery->segment->is_opened;
+      const bool is_due = was_forgotten || (delivery->retry_at && *delivery->retry_at <= now);
+      if (is_due && !delivery->is_answered) due.push_back(delivery);
+    }
     for (const Delivery& delivery : due) {
       if (age_of(*delivery->segment) < options_.lifetime) {
-        send(delivery, later);
+        send(delivery, delivery->segment, later);
         continue;
       }
       answer(delivery, delivery->was_unknown ? Verdict::unknown : Verdict::retry,
@@ -237,6 +251,7 @@ void CassandraSink::State::tend_segments(base::SteadyTime now, Later& later) {
     const bool is_idle = segment->under_way_count == 0 && now - segment->last_used_at >= options_.idle_time;
     if (!segment->is_closed && (is_idle || age_of(*segment) >= taking_time_)) close(segment, later);
     if (segment->is_sealing && is_due) send_seal(segment, later);
+    seal_if_quiet(segment, later);  // if nobody could when its last chunk was settled
   }
 }
 
@@ -247,55 +262,87 @@ void CassandraSink::State::watch(base::SteadyTime now, Later& later) {
   if (now < next_watch_at_ && !std::exchange(any_replayed_, false)) return;
   next_watch_at_ = now + options_.watch_interval;
   for (std::size_t i = 0; i < std::min(waiting_.size(), watched_max); ++i) {
-    const Segment segment = waiting_[i];
-    later.add([self = shared_from_this(), segment] {
-      self->store_.read_segment(segment->head.name,
-                                [self, segment](const StoreStatus& status, const std::optional<SegmentEntry>& entry) {
-                                  self->take_watched(segment, status, entry);
-                                });
+    later.add([self = shared_from_this(), name = waiting_[i].name] {
+      const auto take = [self, name](const StoreStatus& status, const std::optional<SegmentEntry>& entry) {
+        self->take_watched(name, status, entry);
+      };
+      ask([&] { self->store_.read_segment(name, take); },
+          [&](const StoreStatus& status) { take(status, std::nullopt); });
     });
     ++asked_count_;
   }
 }
 
-void CassandraSink::State::take_watched(const Segment& segment, const StoreStatus& status,
+void CassandraSink::State::take_watched(const SegmentName& name, const StoreStatus& status,
                                         const std::optional<SegmentEntry>& entry) {
-  guarded([&](Later&) {
+  guarded([&](Later& later) {
     --asked_count_;
     if (!status.ok()) return;  // asked again
+    const auto watched_end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), watched_max));
+    const auto segment =
+        std::find_if(waiting_.begin(), watched_end, [&](const auto& each) { return each.name == name; });
+    if (segment == watched_end) return;
     if (!entry) {
-      lose(segment, "is no longer in Cassandra's directory");
-      return;
+      ++account_.missing_segment_count;
+      os::log(os::LogLevel::error, "segment {} is no longer in Cassandra's directory", to_string(name.id));
+      return settle(segment, segment->found, segment->quarantined);
     }
     if (!entry->replayed_at) {
       // Its row outlives its chunks, so that recoverers can tell.
-      const bool is_spent = age_of(*segment) > options_.lifetime + options_.margin + options_.chunk_ttl;
-      if (is_spent) lose(segment, "has outlived its chunks");
-      return;
+      const bool is_spent =
+          clock_.boot_now() - segment->alive_since > options_.lifetime + options_.margin + options_.chunk_ttl;
+      if (!is_spent) return;
+      ++account_.missing_segment_count;
+      os::log(os::LogLevel::error, "segment {} has outlived its chunks, and nobody has delivered them",
+              to_string(name.id));
+      return settle(segment, segment->found, segment->quarantined);
     }
+    ItemCounts found = found_items(*entry, segment->summary.uncounted);
+    ItemCounts quarantined = segment->quarantined;
+    bool is_complete = true;
     for (std::size_t i = 0; i < model::signal_count; ++i) {
-      const std::uint64_t items = segment->summary.item_count[i];
-      const std::uint64_t quarantined = std::min(items, entry->quarantined_items[i]);
-      account_.quarantined[i] += quarantined;
-      account_.delivered[i] += items - quarantined;
+      found[i] += segment->found[i];
+      quarantined[i] += entry->quarantined_items[i];
+      is_complete = is_complete && found[i] >= segment->summary.item_count[i];
     }
     any_replayed_ = true;
-    forget(segment);
+    if (entry->moved_to) {
+      segment->name = *entry->moved_to;
+      segment->alive_since = clock_.boot_now();
+      segment->summary.uncounted = {};  // they were left behind
+      segment->found = found;
+      segment->quarantined = quarantined;
+    } else if (is_complete || (entry->sealed_at && is_over(*entry))) {
+      settle(segment, found, quarantined);
+    } else if (!entry->sealed_at) {
+      // Somebody has ended it who could not know what is in it: the seal never arrived, or our clock stood still.
+      later.add([self = shared_from_this(), name, at = segment->sealed_at, summary = segment->summary] {
+        self->store_.seal_segment(name, at, summary, [](const StoreStatus&) {});
+      });
+    }
   });
 }
 
-void CassandraSink::State::lose(const Segment& segment, std::string_view why) {
-  ++account_.missing_segment_count;
-  for (std::size_t i = 0; i < model::signal_count; ++i) account_.lost[i] += segment->summary.item_count[i];
-  os::log(os::LogLevel::error, "segment {} {}, and nobody has said that they were delivered: {} items are lost",
-          to_string(segment->head.name.id), why,
-          std::accumulate(segment->summary.item_count.begin(), segment->summary.item_count.end(), std::uint64_t{0}));
-  forget(segment);
-}
-
-void CassandraSink::State::forget(const Segment& segment) {
-  erase_from(waiting_, segment);
-  if (segment->holds(model::Signal::metrics)) metric_segments_.fetch_sub(1, std::memory_order_release);
+void CassandraSink::State::settle(std::deque<WaitingSegment>::iterator segment, const ItemCounts& found,
+                                  const ItemCounts& quarantined) {
+  std::uint64_t lost_count = 0;
+  for (std::size_t i = 0; i < model::signal_count; ++i) {
+    const std::uint64_t items = segment->summary.item_count[i];
+    const std::uint64_t found_of_them = std::min(items, found[i]);
+    const std::uint64_t rejected = std::min(found_of_them, quarantined[i]);
+    account_.quarantined[i] += rejected;
+    account_.delivered[i] += found_of_them - rejected;
+    account_.lost[i] += items - found_of_them;
+    lost_count += items - found_of_them;
+  }
+  if (lost_count > 0) {
+    os::log(os::LogLevel::error,
+            "{} items in segment {} are lost: Cassandra had acknowledged them, and has them no more", lost_count,
+            to_string(segment->name.id));
+  }
+  if (segment->summary.item_count[model::index_of(model::Signal::metrics)] > 0)
+    metric_segments_.fetch_sub(1, std::memory_order_release);
+  waiting_.erase(segment);
 }
 
 ParkedAccount CassandraSink::State::account() const {
@@ -303,14 +350,11 @@ ParkedAccount CassandraSink::State::account() const {
   ParkedAccount all = account_;
   all.open_segment_count = unsealed_.size();
   all.waiting_segment_count = waiting_.size();
-  const auto widen = [&all](const std::deque<Segment>& segments) {
-    for (const Segment& segment : segments) {
-      if (segment->is_empty()) continue;
-      all.oldest = std::min(all.oldest.value_or(segment->head.opened_at), segment->head.opened_at);
-    }
-  };
-  widen(unsealed_);
-  widen(waiting_);
+  if (!waiting_.empty()) all.oldest = waiting_.front().opened_at;
+  for (const Segment& segment : unsealed_) {
+    if (segment->is_empty()) continue;
+    all.oldest = std::min(all.oldest.value_or(segment->head.opened_at), segment->head.opened_at);
+  }
   return all;
 }
 

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <unordered_set>
 
 #include "cassandra/cassandra_sink.hpp"
@@ -36,7 +37,7 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
  private:
   // --- chunks: cassandra_sink.cpp. All of these under the lock. ---
   void place(const Delivery& delivery, Later& later);
-  void send(const Delivery& delivery, Later& later);
+  void send(const Delivery& delivery, const Segment& segment, Later& later);
   void take_answer(const Delivery& delivery, const StoreStatus& status) noexcept;  // without the lock
   void abandon(const Delivery& delivery) noexcept;                                 // without the lock
   void take_acknowledged(const Delivery& delivery, Later& later);
@@ -63,10 +64,18 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   void end(const Segment& segment, Later& later);
   void tend_segments(base::SteadyTime now, Later& later);
   void watch(base::SteadyTime now, Later& later);
-  void take_watched(const Segment& segment, const StoreStatus& status, const std::optional<SegmentEntry>& entry);
-  void lose(const Segment& segment, std::string_view why);
-  void forget(const Segment& segment);
+  void take_watched(const SegmentName& name, const StoreStatus& status, const std::optional<SegmentEntry>& entry);
+  void settle(std::deque<WaitingSegment>::iterator segment, const ItemCounts& found, const ItemCounts& quarantined);
 
+  // Asks the store something; if there is no memory even for that, nothing was sent, and `take` is told so.
+  template <class Send, class Take>
+  static void ask(Send send, Take take) {
+    try {
+      send();
+    } catch (const std::bad_alloc&) {
+      take(StoreStatus{Outcome::not_sent, Refusal::none, "out of memory"});
+    }
+  }
   // Runs `body` under the lock, then what it has put off. Nothing leaves it; false: memory ran out on the way.
   template <class Body>
   bool guarded(Body body) noexcept {
@@ -96,9 +105,9 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All protected by mutex_.
-  std::vector<Segment> stripes_;  // the segment that takes chunks now, or null
-  std::deque<Segment> unsealed_;  // opened, not ended
-  std::deque<Segment> waiting_;   // ended, not replayed; oldest first
+  std::vector<Segment> stripes_;        // the segment that takes chunks now, or null
+  std::deque<Segment> unsealed_;        // opened, not ended
+  std::deque<WaitingSegment> waiting_;  // oldest first
   std::unordered_set<Delivery> deliveries_;
   ParkedAccount account_;
   base::WallTime last_opened_at_{};

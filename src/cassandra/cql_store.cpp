@@ -24,7 +24,8 @@ constexpr std::string_view put_chunk_text =
 constexpr std::string_view seal_segment_text =
     "UPDATE {0}.overflow_segments SET sealed_at = ?, chunks = ?, spans = ?, points = ?, log_records = ?, raw_bytes = "
     "?, "
-    "stored_bytes = ?, time_min = ?, time_max = ?, services = ? WHERE datacenter = ? AND bucket = ? AND shard = ? AND "
+    "stored_bytes = ?, time_min = ?, time_max = ?, services = ?, uncounted = ? WHERE datacenter = ? AND bucket = ? AND "
+    "shard = ? AND "
     "segment = ?";
 
 constexpr std::string_view put_row_text =
@@ -49,8 +50,9 @@ constexpr std::string_view read_chunks_text =
     "SELECT position, {1} FROM {0}.overflow_chunks WHERE segment = ? AND position >= ? LIMIT ?";
 constexpr std::string_view mark_replayed_text =
     "UPDATE {0}.overflow_segments SET replay_position = ?, replayed_at = ?, quarantined_spans = ?, "
-    "quarantined_points = ?, quarantined_log_records = ? WHERE datacenter = ? AND bucket = ? AND shard = ? AND segment "
-    "= ?";
+    "quarantined_points = ?, quarantined_log_records = ?, replayed_spans = ?, replayed_points = ?, "
+    "replayed_log_records = ?, gaps = ?, missing = ?, moved_bucket = ?, moved_to = ? WHERE datacenter = ? AND bucket = "
+    "? AND shard = ? AND segment = ?";
 constexpr std::string_view put_quarantined_text =
     "INSERT INTO {0}.quarantine (hour, shard, at, reason, refused, {1}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
     "?)";
@@ -147,6 +149,7 @@ void CqlStore::seal_segment(const SegmentName& segment, base::WallTime at, const
     summary.time_min ? values.timestamp(*summary.time_min) : values.unset();
     summary.time_max ? values.timestamp(*summary.time_max) : values.unset();
     summary.services.empty() ? values.unset() : values.text_set(summary.services);
+    summary.uncounted.empty() ? values.unset() : values.text(to_text(summary.uncounted));
     state_->add_key(values, segment);
     return request;
   };

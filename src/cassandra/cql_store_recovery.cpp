@@ -119,10 +119,15 @@ void CqlStore::mark_replayed(const SegmentName& segment, const Progress& progres
   const auto make = [&] {
     Request request;
     request.statement = state_->statements.mark_replayed;
-    request.timestamp_us = write_time_of_position(progress.position, progress.done_at.has_value());
+    request.timestamp_us = write_time_of_position(progress.position, stage_of(progress));
     request.values.integer(progress.position);
     progress.done_at ? request.values.timestamp(*progress.done_at) : request.values.unset();
     add_item_counts(request.values, progress.quarantined_items);
+    add_item_counts(request.values, progress.replayed_items);
+    request.values.text(to_text(progress.gaps));
+    progress.missing ? request.values.bigint(signed_of(*progress.missing)) : request.values.unset();
+    progress.moved_to ? request.values.timestamp(progress.moved_to->bucket).uuid(progress.moved_to->id)
+                      : request.values.unset().unset();
     state_->add_key(request.values, segment);
     return request;
   };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -59,25 +58,37 @@ struct ParkedSegment {
   [[nodiscard]] bool is_whole(base::SteadyTime now, base::Duration wait) const noexcept {
     return entry.sealed_at || (unsealed_since && now - *unsealed_since >= wait);
   }
+  // Whether a pass has ended that saw everything that its writer counts.
+  [[nodiscard]] bool is_seen() const noexcept {
+    return is_last_pass && is_at_end && (knew_its_seal || !entry.sealed_at);
+  }
   // Whether metric chunks may lie in it that were not read yet.
   [[nodiscard]] bool may_hide_metrics() const noexcept {
-    if (!is_undone() || (is_last_pass && is_at_end)) return false;
+    if (!is_undone() || is_seen()) return false;
     return !entry.sealed_at || entry.summary.item_count[model::index_of(model::Signal::metrics)] > 0;
   }
-  [[nodiscard]] bool is_finished() const noexcept { return is_last_pass && is_at_end && slots.empty(); }
+  [[nodiscard]] bool is_finished() const noexcept { return is_seen() && slots.empty(); }
   // What is left of it, as far as known.
   [[nodiscard]] model::Backlog backlog() const;
 
   // Begins with what the directory says.
   void begin(std::uint64_t new_generation);
-  // Reads on from the first position that is neither settled nor read.
+  // Reads on from the first position that is neither settled nor read. With a seal that was not known before, the gaps
+  // that it counts are looked at again.
   void start_pass(bool is_last);
+  // Nothing was found at the cursor or behind it.
+  void end_pass();
   // The chunk there needs no more care; Requires: it has a slot.
   void settle(std::int32_t at, std::uint32_t quarantined_items);
-  // Moves `position` on as far as everything before it is settled.
+  // The chunk there has gone before it was delivered: a gap, if no later pass finds it. Requires: it has a slot.
+  void lose(std::int32_t at);
+  // Moves `position` on as far as everything before it is settled, or in the last pass known to be missing.
   void advance();
+  // How far it is replayed.
+  [[nodiscard]] ParkingStore::Progress progress() const;
   // Forgets what was read, but not what was settled: chunks that are claimed stay.
   void evict();
+  void look_back();
 
   SegmentEntry entry;  // without its services
   Phase phase = Phase::waiting;
@@ -86,23 +97,25 @@ struct ParkedSegment {
   std::int32_t rows_seen = -1;  // rows_position, and when it last moved
   base::SteadyTime rows_moved_at{};
   bool rows_are_handed_over = false;
-  bool is_expired = false;  // its chunks ended before they were delivered: nobody is told that they were
 
   // --- while it is replayed ---
   std::uint64_t generation = 0;  // of this replay: an answer to a read of an earlier one is dropped
   std::map<std::int32_t, ParkedSlot> slots;
   struct Settled {
     model::Signal signal = model::Signal::traces;
+    std::uint32_t item_count = 0;
     std::uint32_t quarantined_items = 0;
   };
   std::map<std::int32_t, Settled> settled;  // at `position` and behind it
-  std::int32_t position = 0;                // everything before it is settled, or was never there
+  std::int32_t position = 0;                // everything before it is settled, or a gap
   std::int32_t written_position = 0;
-  std::array<std::uint64_t, model::signal_count> quarantined_items{};  // before `position`
-  std::int32_t cursor = 0;                                             // read next
-  std::int32_t left_count = 0;  // positions that it must have had when this replay began, and that were not found yet
+  ItemCounts replayed_items{};  // before `position`, like the next two
+  ItemCounts quarantined_items{};
+  Gaps gaps;
+  std::int32_t cursor = 0;  // read next
   bool is_at_end = false;
-  bool is_last_pass = false;  // it began when the segment was whole: what it does not find is not there
+  bool is_last_pass = false;   // it began when the segment was whole: what it does not find is not there
+  bool knew_its_seal = false;  // when this pass began
   bool is_reading = false;
   bool is_marking = false;
   bool is_rescued = false;  // being written anew: nothing is claimed

@@ -171,7 +171,7 @@ ParkedSourceStatus ParkedSource::State::status() const {
       ++made.segments_known;
       if (!segment->entry.sealed_at && !segment->is_last_pass) ++made.segments_waiting;
       made.oldest = std::min(made.oldest.value_or(order.opened_at), order.opened_at);
-      made.near_ttl = made.near_ttl || age_share(*segment) >= options_.ttl_alarm;
+      made.near_ttl = made.near_ttl || age_share(segment->entry) >= options_.ttl_alarm;
     }
   }
   return made;

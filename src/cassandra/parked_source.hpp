@@ -48,7 +48,7 @@ struct ParkedSourceStatus {
   std::uint64_t chunks_read = 0;
   std::uint64_t damaged_chunk_count = 0;  // could not be unpacked: kept in quarantine
   std::uint64_t rewritten_chunk_count = 0;
-  std::uint64_t expired_chunk_count = 0;  // at most: came to the end of their life undelivered
+  std::uint64_t lost_chunk_count = 0;  // at most: Cassandra had acknowledged them, and has them no more
   std::uint64_t lost_lease_count = 0;
   std::uint32_t leases_held = 0;
   bool near_ttl = false;  // something undelivered is older than the alarm

@@ -31,13 +31,14 @@ ParkedSource::State::Pick ParkedSource::State::pick(model::SignalSet signals, ba
         if (metrics_are_barred(*segment, writer)) continue;
       }
       if (slot.state != ParkedSlot::State::ready || !signals.contains(slot.stored.signal)) continue;
-      if (claimed_.contains(slot.stored.id)) continue;  // it lies in two segments
+      // It lies in two segments, or an earlier lease has not done with it.
+      if (claimed_.contains(slot.stored.id) || is_on_its_way_to_quarantine(slot.stored.id)) continue;
       if (slot.not_before > now) {
         found.next_at = std::min(found.next_at, slot.not_before);
         continue;
       }
       if (!slot.has_payload()) {
-        if (!load_) load_ = Claimed{handle_of(*segment), position};
+        if (!load_) load_ = Place{handle_of(*segment), position};
         continue;
       }
       found.segment = segment;
@@ -66,8 +67,10 @@ Result<std::optional<model::Claim>> ParkedSource::State::claim(model::SignalSet 
     enter([&] {
       asked_ = signals;
       Pick found = pick(signals, now);
-      while (found.segment != nullptr && recent_.contains(found.segment->slots.at(found.position).stored.id)) {
-        settle_slot(*found.segment, found.position, 0);  // it was delivered out of another segment
+      while (found.segment != nullptr) {
+        const auto recent = recent_.find(found.segment->slots.at(found.position).stored.id);
+        if (recent == recent_.end()) break;
+        settle_slot(*found.segment, found.position, recent->second);  // it has its verdict out of another segment
         found = pick(signals, now);
       }
       is_starving_ = found.segment == nullptr;
@@ -76,7 +79,7 @@ Result<std::optional<model::Claim>> ParkedSource::State::claim(model::SignalSet 
         return;
       }
       ParkedSlot& slot = found.segment->slots.at(found.position);
-      claimed_.insert_or_assign(slot.stored.id, Claimed{handle_of(*found.segment), found.position});
+      claimed_.insert_or_assign(slot.stored.id, Claimed{{handle_of(*found.segment), found.position}, slot.stored});
       slot.state = ParkedSlot::State::claimed;
       attempt_number = ++slot.attempt_count;
       stored = slot.stored;
@@ -88,13 +91,10 @@ Result<std::optional<model::Claim>> ParkedSource::State::claim(model::SignalSet 
     enter([&] {
       const auto found = claimed_.find(stored->id);
       if (found == claimed_.end()) return;
-      const Claimed claimed = found->second;
-      claimed_.erase(found);
-      ParkedSegment* const segment = find(claimed.handle);
-      if (segment == nullptr) return;
       ++status_.damaged_chunk_count;
       report_once(chunk.error().with_context("recovery from Cassandra"));
-      quarantine(*segment, claimed.position, stored->item_count, chunk.error().message());
+      quarantine(found->second, stored->item_count, chunk.error().message(), true);
+      claimed_.erase(found);
     });
   }
 }
@@ -108,21 +108,19 @@ Result<void> ParkedSource::State::settle(const model::Ack& ack) {
       return;
     }
     base::crash_point("replay.chunk.delivered");
-    const Claimed claimed = found->second;
-    ParkedSegment* const segment = find(claimed.handle);
-    if (segment != nullptr) {  // else the lease is lost: whoever has it now sees to the chunk
-      shards_[static_cast<std::size_t>(segment->shard())].held.moved_at = clock_.steady_now();
-      const ParkedSlot& slot = segment->slots.at(claimed.position);
-      const std::uint32_t refused =
-          ack.verdict == model::Verdict::rejected ? slot.stored.item_count : ack.refused_item_count;
-      if (ack.verdict == model::Verdict::rejected || refused > 0) {
-        quarantine(*segment, claimed.position, refused, ack.reason);
-      } else {
-        settle_slot(*segment, claimed.position, 0);
-      }
+    const Claimed& claimed = found->second;
+    ParkedSegment* const segment = find(claimed.place.handle);
+    if (segment != nullptr) shards_[static_cast<std::size_t>(segment->shard())].held.moved_at = clock_.steady_now();
+    const std::uint32_t refused =
+        ack.verdict == model::Verdict::rejected ? claimed.stored.item_count : ack.refused_item_count;
+    if (ack.verdict == model::Verdict::rejected || refused > 0) {
+      quarantine(claimed, refused, ack.reason);
+    } else {
+      remember(ack.chunk_id, 0);
+      // Without a segment the lease is lost: whoever has it now sees to the chunk.
+      if (segment != nullptr) settle_slot(*segment, claimed.place.position, 0);
     }
-    if (ack.verdict != model::Verdict::rejected) remember(ack.chunk_id);
-    claimed_.erase(ack.chunk_id);
+    claimed_.erase(found);
     done = {};
     pump(clock_.steady_now());
   });
@@ -136,8 +134,8 @@ void ParkedSource::State::settle_slot(ParkedSegment& segment, std::int32_t posit
   segment.settle(position, quarantined);
 }
 
-void ParkedSource::State::remember(const model::ChunkId& id) {
-  if (!recent_.insert(id).second) return;
+void ParkedSource::State::remember(const model::ChunkId& id, std::uint32_t refused) {
+  if (!recent_.emplace(id, refused).second) return;
   recent_order_.push_back(id);
   if (recent_order_.size() <= recent_max) return;
   recent_.erase(recent_order_.front());
@@ -148,11 +146,11 @@ void ParkedSource::State::release(const model::ChunkId& id, base::SteadyTime not
   enter([&] {
     const auto found = claimed_.find(id);
     if (found == claimed_.end()) return;
-    const Claimed claimed = found->second;
+    const Place place = found->second.place;
     claimed_.erase(found);
-    ParkedSegment* const segment = find(claimed.handle);
+    ParkedSegment* const segment = find(place.handle);
     if (segment == nullptr) return;
-    ParkedSlot& slot = segment->slots.at(claimed.position);
+    ParkedSlot& slot = segment->slots.at(place.position);
     slot.state = ParkedSlot::State::ready;
     slot.not_before = not_before;
     pump(clock_.steady_now());  // whoever waits for it to come back goes on
@@ -176,38 +174,40 @@ base::SteadyTime ParkedSource::State::next_claim_at(model::SignalSet signals, ba
 
 // --- quarantine ----------------------------------------------------------------------------------
 
-// The chunk keeps its slot until Cassandra has acknowledged it: progress does not pass it before.
-void ParkedSource::State::quarantine(ParkedSegment& segment, std::int32_t position, std::uint32_t refused,
-                                     const std::string& reason) {
-  ParkedSlot& slot = segment.slots.at(position);
+// The chunk keeps its slot until Cassandra has acknowledged it: progress does not pass it before. If the lease is lost
+// it goes there all the same: the Collector has spoken, and will not be asked again.
+void ParkedSource::State::quarantine(const Claimed& claimed, std::uint32_t refused, const std::string& reason,
+                                     bool is_damaged) {
   Quarantine job;
-  job.handle = handle_of(segment);
-  job.chunk.chunk = slot.stored;
+  job.place = claimed.place;
+  job.number = ++quarantine_count_;
+  job.is_damaged = is_damaged;
+  job.chunk.chunk = claimed.stored;
   job.chunk.refused_item_count = refused;
   job.chunk.reason = reason;
   job.chunk.at = clock_.wall_now();
   quarantines_.push_back(std::move(job));
-  slot.state = ParkedSlot::State::quarantining;
+  ParkedSegment* const segment = find(claimed.place.handle);
+  if (segment != nullptr) segment->slots.at(claimed.place.position).state = ParkedSlot::State::quarantining;
   send_quarantines(clock_.steady_now());
+}
+
+bool ParkedSource::State::is_on_its_way_to_quarantine(const model::ChunkId& id) const {
+  return std::any_of(quarantines_.begin(), quarantines_.end(),
+                     [&id](const Quarantine& job) { return job.chunk.chunk.id == id; });
 }
 
 base::SteadyTime ParkedSource::State::send_quarantines(base::SteadyTime now) {
   base::SteadyTime next = base::never;
-  std::erase_if(quarantines_,
-                [this](const Quarantine& job) { return !job.is_under_way && find(job.handle) == nullptr; });
   for (Quarantine& job : quarantines_) {
     if (job.is_under_way) continue;
     if (job.again_at > now) {
       next = std::min(next, job.again_at);
       continue;
     }
-    const Handle handle = job.handle;
-    const std::int32_t position = job.chunk.chunk.position;
-    auto answer = later<StoreStatus>([this, handle, position](const StoreStatus& status) {
-      const auto which = std::find_if(quarantines_.begin(), quarantines_.end(), [&](const Quarantine& each) {
-        return each.handle.order == handle.order && each.handle.generation == handle.generation &&
-               each.chunk.chunk.position == position;
-      });
+    auto answer = later<StoreStatus>([this, number = job.number](const StoreStatus& status) {
+      const auto which = std::find_if(quarantines_.begin(), quarantines_.end(),
+                                      [number](const Quarantine& each) { return each.number == number; });
       if (which == quarantines_.end()) return;
       which->is_under_way = false;
       if (!status.ok()) {
@@ -216,10 +216,13 @@ base::SteadyTime ParkedSource::State::send_quarantines(base::SteadyTime now) {
         return;
       }
       base::crash_point("replay.quarantine.put");
+      const Place place = which->place;
       const std::uint32_t refused = which->chunk.refused_item_count;
+      if (!which->is_damaged) remember(which->chunk.chunk.id, refused);
       quarantines_.erase(which);
-      ParkedSegment* const segment = find(handle);
-      if (segment != nullptr) settle_slot(*segment, position, refused);
+      ParkedSegment* const segment = find(place.handle);
+      if (segment != nullptr) settle_slot(*segment, place.position, refused);
+      wake();  // under another lease it may be waited for
     });
     job.is_under_way = true;
     call([this, chunk = job.chunk, answer = std::move(answer)] {

@@ -49,7 +49,7 @@ base::SteadyTime ParkedSource::State::tend_leases(base::SteadyTime now) {
       bool is_settled = true;
       for (const auto& [order, segment] : active_) {
         if (segment->shard() != shard.number) continue;
-        const bool is_written = segment->position == segment->written_position && !segment->is_marking;
+        const bool is_written = segment->position <= segment->written_position && !segment->is_marking;
         is_settled = is_settled && (is_written || segment->phase != Phase::replaying);
       }
       if (is_settled) give_back(shard, now);

@@ -4,6 +4,7 @@
 
 #include "base/crash_point.hpp"
 #include "cassandra/parked_source_state.hpp"
+#include "cassandra/segment_account.hpp"
 
 namespace arca::cassandra {
 namespace {
@@ -67,7 +68,7 @@ bool ParkedSource::State::read_next(base::SteadyTime now) {
   const std::uint32_t limit = room();
   if (limit == 0) return false;
   if (load_) {
-    const Claimed wanted = *std::exchange(load_, std::nullopt);
+    const Place wanted = *std::exchange(load_, std::nullopt);
     ParkedSegment* const segment = find(wanted.handle);
     const auto slot = segment == nullptr ? decltype(segment->slots.end()){} : segment->slots.find(wanted.position);
     if (segment != nullptr && slot != segment->slots.end() && !segment->is_reading && now >= segment->again_at) {
@@ -139,6 +140,7 @@ void ParkedSource::State::take_opened(const Handle& handle, const StoreStatus& s
   ParkedSegment* const segment = find(handle);
   if (segment == nullptr) return;
   Shard& shard = shards_[static_cast<std::size_t>(handle.shard)];
+  if (entry) keep_head(*segment, *entry);
   if (!status.ok()) {
     note_failure("read a segment of the directory", status);
     active_.erase(handle.order);
@@ -147,7 +149,7 @@ void ParkedSource::State::take_opened(const Handle& handle, const StoreStatus& s
     segment->again_at = clock_.steady_now() + backoff(++segment->failure_count);
     return;
   }
-  if (!entry || entry->replayed_at) {
+  if (!entry || is_over(*entry)) {
     active_.erase(handle.order);
     segment->phase = Phase::replayed;
     if (entry) {
@@ -203,17 +205,19 @@ void ParkedSource::State::take_chunks(const Handle& handle, const StoreStatus& s
     if (is_gone && first != segment->slots.end() && first->second.state == ParkedSlot::State::ready) {
       report_once(Error(ErrorCode::not_found, "chunk " + model::to_string(first->second.stored.id) +
                                                   " has gone from Cassandra before it was delivered"));
-      ++segment->left_count;
-      settle_slot(*segment, from, 0);
+      --slot_count_;
+      segment->lose(from);
     }
   }
+  const bool has_no_more = chunks.empty() || chunks.back().position >= positions_max;
   for (StoredChunk& chunk : chunks) {
+    if (chunk.position >= positions_max) continue;  // no writer has put it there
     if (is_pass) segment->cursor = std::max(segment->cursor, chunk.position + 1);
     if (is_pass || segment->slots.contains(chunk.position)) take_chunk(*segment, std::move(chunk));
   }
   if (is_pass) {
     const bool is_known_end = segment->entry.sealed_at && segment->cursor >= segment->entry.summary.chunk_count;
-    if (chunks.empty() || is_known_end) segment->is_at_end = true;
+    if (has_no_more || is_known_end) segment->end_pass();
     segment->advance();
   }
   wake();
@@ -226,7 +230,6 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
   ParkedSlot& slot = place->second;
   if (is_new) {
     ++slot_count_;
-    --segment.left_count;
     shards_[static_cast<std::size_t>(segment.shard())].held.moved_at = clock_.steady_now();
   }
   if (slot.has_payload()) return;
@@ -239,20 +242,19 @@ void ParkedSource::State::take_chunk(ParkedSegment& segment, StoredChunk chunk) 
   ++held_.chunks;
   held_.bytes += slot.bytes();
   chunk_estimate_ = std::max(slot.bytes(), chunk_estimate_ - chunk_estimate_ / 64);
-  // It was delivered from another segment, where its writer could not know that it lay.
-  if (is_new && recent_.contains(slot.stored.id)) settle_slot(segment, position, 0);
+  // It has its verdict from another segment, where its writer could not know that it lay, or from an earlier lease.
+  const auto recent = recent_.find(slot.stored.id);
+  if (is_new && recent != recent_.end()) settle_slot(segment, position, recent->second);
 }
 
 // --- passes and progress -------------------------------------------------------------------------
 
 base::SteadyTime ParkedSource::State::tend_segments(base::SteadyTime now) {
   base::SteadyTime next = base::never;
-  std::erase_if(active_,
-                [this](const auto& each) { return each.second->is_finished() && end_as_expired(*each.second); });
   for (const auto& [order, segment] : active_) {
     if (segment->again_at > now) next = std::min(next, segment->again_at);
     if (segment->phase != Phase::replaying || !is_valid(shards_[static_cast<std::size_t>(segment->shard())])) continue;
-    if (segment->is_at_end && !segment->is_last_pass && !segment->is_reading) {
+    if (segment->is_at_end && !segment->is_seen() && !segment->is_reading) {
       const bool is_whole = segment->is_whole(now, wait_);
       // While it is not, each look at the directory is followed by one at its gaps.
       const base::SteadyTime look_at = segment->pass_begun_at + options_.scan_interval;
@@ -275,31 +277,33 @@ base::SteadyTime ParkedSource::State::tend_segments(base::SteadyTime now) {
 base::SteadyTime ParkedSource::State::write_progress(ParkedSegment& segment, base::SteadyTime now) {
   if (segment.is_marking || segment.is_rescued) return base::never;
   const bool is_done = segment.is_finished();
-  if (!is_done && segment.position == segment.written_position) return base::never;
+  if (!is_done && segment.position <= segment.written_position) return base::never;
   if (segment.again_at > now) return segment.again_at;
   const bool is_at_once = is_done || is_closing_ || segment.marked_at == base::SteadyTime::min();
   if (!is_at_once && now < segment.marked_at + options_.progress_interval) {
     return segment.marked_at + options_.progress_interval;
   }
-  ParkingStore::Progress progress;
-  progress.position = segment.position;
-  progress.quarantined_items = segment.quarantined_items;
-  if (is_done) progress.done_at = clock_.wall_now();
+  ParkingStore::Progress progress = segment.progress();
+  if (is_done) {
+    progress.done_at = clock_.wall_now();
+    SegmentEntry ended = segment.entry;
+    progress.apply_to(ended);
+    if (ended.sealed_at) progress.missing = missing_item_count(ended);
+  }
   const Handle handle = handle_of(segment);
-  auto answer = later<StoreStatus>([this, handle, position = segment.position, is_done](const StoreStatus& status) {
-    take_marked(handle, status, position, is_done);
-  });
+  auto answer = later<StoreStatus>(
+      [this, handle, progress](const StoreStatus& status) { take_marked(handle, status, progress); });
   segment.is_marking = true;
   segment.marked_at = now;
-  call([this, name = segment.entry.head.name, progress, answer = std::move(answer)] {
+  call([this, name = segment.entry.head.name, progress = std::move(progress), answer = std::move(answer)] {
     base::crash_point("replay.progress.before_write");
     store_.mark_replayed(name, progress, answer);
   });
   return base::never;
 }
 
-void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& status, std::int32_t position,
-                                      bool is_done) {
+void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& status,
+                                      const ParkingStore::Progress& written) {
   ParkedSegment* const segment = find(handle);
   if (segment == nullptr) return;
   segment->is_marking = false;
@@ -309,17 +313,38 @@ void ParkedSource::State::take_marked(const Handle& handle, const StoreStatus& s
     return;
   }
   segment->failure_count = 0;
-  segment->written_position = position;
+  segment->written_position = written.position;
   base::crash_point("replay.progress.written");
-  if (!is_done) return;
+  if (!written.done_at) return;
   ++status_.segments_done;
   active_.erase(handle.order);
   segment->phase = Phase::replayed;
-  segment->entry.replayed_at = clock_.wall_now();
-  segment->entry.replay_position = position;
+  written.apply_to(segment->entry);
   segment->settled.clear();
+  tell_missing(segment->entry);
   wake();
   if (!rows_are_missing(*segment)) drop(shards_[static_cast<std::size_t>(handle.shard)], handle.order);
+}
+
+// What Cassandra acknowledged and nobody will ever find. Whoever ends the segment says it, once.
+void ParkedSource::State::tell_missing(const SegmentEntry& entry) {
+  const std::string whose = " of writer " + model::to_string(entry.head.writer) +
+                            " are lost: Cassandra had acknowledged them, and has them no more";
+  if (entry.missing) {
+    if (*entry.missing == 0) return;
+    const std::uint64_t chunks = missing_chunk_count(entry);
+    status_.lost_chunk_count += chunks;
+    report_once(Error(ErrorCode::not_found,
+                      std::to_string(*entry.missing) + " items in " + std::to_string(chunks) + " chunks" + whose));
+    return;
+  }
+  // Nobody has said what was in it. Its rows tell; and something was to lie in it, or it would not have been opened.
+  if (age_share(entry) < 1) return;
+  std::int64_t left = std::max(entry.rows_position, 1) - std::int64_t{entry.replay_position};
+  for (const Gaps::Range& gap : entry.gaps.ranges()) left += gap.last - gap.first + 1;
+  if (left <= 0) return;
+  status_.lost_chunk_count += static_cast<std::uint64_t>(left);
+  report_once(Error(ErrorCode::not_found, "up to " + std::to_string(left) + " chunks" + whose));
 }
 
 }  // namespace arca::cassandra

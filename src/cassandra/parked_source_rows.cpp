@@ -81,6 +81,7 @@ void ParkedSource::State::take_row_chunks(const StoreStatus& status, std::vector
     return;
   }
   job.failure_count = 0;
+  std::erase_if(chunks, [](const StoredChunk& chunk) { return chunk.position >= positions_max; });
   if (!chunks.empty()) {
     job.cursor = chunks.back().position + 1;
     call([this, name = job.name, all = std::move(chunks)] {

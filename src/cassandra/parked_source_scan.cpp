@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cassandra/parked_source_state.hpp"
+#include "cassandra/segment_account.hpp"
 
 namespace arca::cassandra {
 namespace {
@@ -84,8 +85,7 @@ void ParkedSource::State::note_entry(Shard& shard, SegmentEntry entry) {
   const auto known = shard.segments.find(order);
   if (known == shard.segments.end()) {
     auto segment = std::make_unique<ParkedSegment>(std::move(entry));
-    if (segment->entry.replayed_at || segment->entry.head.purpose != Purpose::overflow)
-      segment->phase = Phase::replayed;
+    if (is_over(segment->entry) || segment->entry.head.purpose != Purpose::overflow) segment->phase = Phase::replayed;
     if (!segment->is_undone() && !rows_are_missing(*segment)) return;
     ParkedSegment& made = *shard.segments.emplace(order, std::move(segment)).first->second;
     if (made.is_undone()) shard.waiting.emplace(order, &made);
@@ -94,17 +94,24 @@ void ParkedSource::State::note_entry(Shard& shard, SegmentEntry entry) {
     return;
   }
   ParkedSegment& segment = *known->second;
-  if (segment.phase != Phase::waiting || !entry.replayed_at) {
-    // While it is replayed we know better than the directory how far it is.
-    const bool is_ours = segment.phase != Phase::waiting;
-    if (is_ours) entry.replay_position = segment.entry.replay_position;
-    if (is_ours) entry.quarantined_items = segment.entry.quarantined_items;
-    if (segment.entry.replayed_at) entry.replayed_at = segment.entry.replayed_at;
-    segment.entry = std::move(entry);
+  keep_head(segment, entry);
+  const bool is_active = segment.phase == Phase::opening || segment.phase == Phase::replaying;
+  if (is_active || (segment.phase == Phase::replayed && !entry.replayed_at)) {
+    // How far it is, we know better than the directory.
+    segment.entry.sealed_at = entry.sealed_at;
+    segment.entry.summary = std::move(entry.summary);
+    segment.entry.rows_position = entry.rows_position;
+    segment.entry.ttl_left_s = entry.ttl_left_s;
   } else {
     segment.entry = std::move(entry);
-    segment.phase = Phase::replayed;  // by somebody else
+  }
+  const bool is_left = segment.entry.head.purpose == Purpose::overflow && !is_over(segment.entry);
+  if (segment.phase == Phase::waiting && !is_left) {  // replayed by somebody else
+    segment.phase = Phase::replayed;
     shard.waiting.erase(order);
+  } else if (segment.phase == Phase::replayed && is_left) {  // its seal says that there is more in it
+    segment.phase = Phase::waiting;
+    shard.waiting.emplace(order, &segment);
   }
   watch(shard, segment);
 }
@@ -118,12 +125,25 @@ void ParkedSource::State::watch(Shard& shard, ParkedSegment& segment) {
     segment.rows_moved_at = now;
   }
   check_ttl(segment);
-  if (!segment.is_undone() && !segment.is_expired && !rows_are_missing(segment)) drop(shard, segment.order());
+  if (!segment.is_undone() && !rows_are_missing(segment)) drop(shard, segment.order());
+}
+
+// A head is written once. What says otherwise later is damaged, or somebody's doing: what we know stays.
+void ParkedSource::State::keep_head(const ParkedSegment& segment, SegmentEntry& entry) {
+  if (entry.head == segment.entry.head) return;
+  report_once(
+      Error(ErrorCode::corrupt, "the head of segment " + to_string(segment.entry.head.name.id) +
+                                    " in Cassandra's directory has changed: it is replayed as it was first read"));
+  entry.head = segment.entry.head;
 }
 
 void ParkedSource::State::drop(Shard& shard, const SegmentOrder& order) {
+  const auto found = shard.segments.find(order);
+  if (found == shard.segments.end()) return;
+  forget_slots(*found->second);
+  active_.erase(order);
   shard.waiting.erase(order);
-  shard.segments.erase(order);
+  shard.segments.erase(found);
 }
 
 // Keeps the oldest. The sum of the others is what their buckets say.
@@ -178,36 +198,20 @@ void ParkedSource::State::end_shard(bool is_whole) {
 // --- age -----------------------------------------------------------------------------------------
 
 // How much of the life of its chunks is over: 1 when they end.
-double ParkedSource::State::age_share(const ParkedSegment& segment) const {
+double ParkedSource::State::age_share(const SegmentEntry& entry) const {
   const auto all = static_cast<double>(options_.chunk_ttl.count());
-  if (segment.entry.ttl_left_s <= 0 || all <= 0) return 0;
-  const double left = static_cast<double>(segment.entry.ttl_left_s - directory_extra_s);
+  if (entry.ttl_left_s <= 0 || all <= 0) return 0;
+  const double left = static_cast<double>(entry.ttl_left_s - directory_extra_s);
   return 1 - left / all;
 }
 
 void ParkedSource::State::check_ttl(const ParkedSegment& segment) {
-  if (!segment.is_undone() || age_share(segment) < options_.ttl_alarm) return;
+  if (!segment.is_undone() || age_share(segment.entry) < options_.ttl_alarm) return;
   if (std::exchange(ttl_was_reported_, true)) return;
   report_once(Error(ErrorCode::timeout,
                     "chunks in Cassandra come near the end of their life and are not delivered, the oldest of writer " +
                         model::to_string(segment.entry.head.writer) +
                         ": they are written anew in time while recovery runs; see why the Collector takes nothing"));
-}
-
-// A segment of which chunks are missing whose life is over. It stays as it is in the directory: its writer must not
-// read there that they were delivered.
-bool ParkedSource::State::end_as_expired(ParkedSegment& segment) {
-  if (segment.left_count <= 0 || age_share(segment) < 1) return false;
-  status_.expired_chunk_count += static_cast<std::uint64_t>(segment.left_count);
-  report_once(
-      Error(ErrorCode::not_found,
-            "up to " + std::to_string(segment.left_count) + " chunks of writer " +
-                model::to_string(segment.entry.head.writer) +
-                " are lost: their life in Cassandra ended before anybody had delivered them or written them anew"));
-  segment.is_expired = true;
-  segment.phase = Phase::replayed;
-  segment.settled.clear();
-  return true;
 }
 
 }  // namespace arca::cassandra

@@ -5,7 +5,6 @@
 #include <memory>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "cassandra/async_state.hpp"
@@ -71,13 +70,19 @@ class ParkedSource::State final : public AsyncState {
     SegmentOrder order;
     std::uint64_t generation = 0;
   };
-  struct Claimed {
+  struct Place {  // of a chunk
     Handle handle;
     std::int32_t position = 0;
   };
+  struct Claimed {
+    Place place;
+    StoredChunk stored;  // its verdict may come when the lease, and with it the slot, has gone
+  };
   struct Quarantine {  // a chunk on its way there
-    Handle handle;
+    Place place;
     QuarantinedChunk chunk;
+    std::uint64_t number = 0;
+    bool is_damaged = false;  // it says so itself, not the Collector: another copy of it may be whole
     bool is_under_way = false;
     std::uint32_t failure_count = 0;
     base::SteadyTime again_at = base::SteadyTime::min();
@@ -120,10 +125,11 @@ class ParkedSource::State final : public AsyncState {
   };
   Pick pick(model::SignalSet signals, base::SteadyTime now);
   [[nodiscard]] bool metrics_are_barred(const ParkedSegment& segment, model::WriterId writer) const;
-  void quarantine(ParkedSegment& segment, std::int32_t position, std::uint32_t refused, const std::string& reason);
+  void quarantine(const Claimed& claimed, std::uint32_t refused, const std::string& reason, bool is_damaged = false);
+  [[nodiscard]] bool is_on_its_way_to_quarantine(const model::ChunkId& id) const;
   base::SteadyTime send_quarantines(base::SteadyTime now);
   void settle_slot(ParkedSegment& segment, std::int32_t position, std::uint32_t quarantined);
-  void remember(const model::ChunkId& id);
+  void remember(const model::ChunkId& id, std::uint32_t refused);
 
   // --- the directory: parked_source_scan.cpp ---
   base::SteadyTime tend_scan(base::SteadyTime now);
@@ -137,10 +143,10 @@ class ParkedSource::State final : public AsyncState {
   void end_shard(bool is_whole);
   [[nodiscard]] bool rows_are_missing(const ParkedSegment& segment) const;
   void watch(Shard& shard, ParkedSegment& segment);
+  void keep_head(const ParkedSegment& segment, SegmentEntry& entry);
   void drop(Shard& shard, const SegmentOrder& order);
   void check_ttl(const ParkedSegment& segment);
-  bool end_as_expired(ParkedSegment& segment);
-  [[nodiscard]] double age_share(const ParkedSegment& segment) const;
+  [[nodiscard]] double age_share(const SegmentEntry& entry) const;
 
   // --- leases: parked_source_leases.cpp ---
   base::SteadyTime tend_leases(base::SteadyTime now);
@@ -169,14 +175,18 @@ class ParkedSource::State final : public AsyncState {
   void drop_payload(ParkedSlot& slot);
   void forget_slots(ParkedSegment& segment);
   base::SteadyTime write_progress(ParkedSegment& segment, base::SteadyTime now);
-  void take_marked(const Handle& handle, const StoreStatus& status, std::int32_t position, bool is_done);
+  void take_marked(const Handle& handle, const StoreStatus& status, const ParkingStore::Progress& written);
+  void tell_missing(const SegmentEntry& entry);
 
   // --- old segments written anew, rows of dead writers: parked_source_rescue.cpp, parked_source_rows.cpp ---
   base::SteadyTime tend_rescue(base::SteadyTime now);
   bool begin_rescue(base::SteadyTime now);
-  void step_rescue(ParkedSegment& segment, base::SteadyTime now);
+  void step_rescue(ParkedSegment& segment);
+  bool take_rescue_answer(const StoreStatus& status, const char* what);
   void read_rescued(const ParkedSegment& segment);
   void take_rescued(const StoreStatus& status, const std::vector<StoredChunk>& chunks);
+  void put_rescued();
+  ParkingStore::Progress end_of_rescued(ParkedSegment& segment);
   void end_rescue();
   base::SteadyTime tend_rows(base::SteadyTime now);
   [[nodiscard]] bool rows_are_due(const ParkedSegment& segment, base::SteadyTime now) const;
@@ -204,7 +214,10 @@ class ParkedSource::State final : public AsyncState {
   std::uint64_t generation_ = 0;
   std::unordered_map<model::ChunkId, Claimed> claimed_;
   std::deque<Quarantine> quarantines_;
-  std::unordered_set<model::ChunkId> recent_;  // delivered lately: a chunk can lie in two segments
+  std::uint64_t quarantine_count_ = 0;  // ever
+  // What has its verdict since lately, with the items that were refused: a chunk can lie in two segments, or be read
+  // again under the next lease.
+  std::unordered_map<model::ChunkId, std::uint32_t> recent_;
   std::deque<model::ChunkId> recent_order_;
   Budget held_;
   Budget reserved_;
@@ -213,7 +226,7 @@ class ParkedSource::State final : public AsyncState {
   std::uint32_t reading_count_ = 0;
   model::SignalSet asked_ = model::SignalSet::all();  // signals that the dispatcher asked for last
   bool is_starving_ = false;                          // and of which there was nothing to give
-  std::optional<Claimed> load_;                       // a chunk without payload that could be given
+  std::optional<Place> load_;                         // a chunk without payload that could be given
   std::optional<RowsJob> rows_job_;
   std::shared_ptr<Rescue> rescue_;
   std::set<Uuid> rescues_;  // segments that we are writing ourselves

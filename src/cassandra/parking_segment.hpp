@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,7 +36,7 @@ struct ParkingDelivery {
   bool is_answered = false;
 };
 
-// One segment from its opening to the news that it was replayed. Protected by the sink's mutex.
+// One segment until it is sealed, or given up. Protected by the sink's mutex.
 struct ParkingSegment {
   SegmentHead head;
   base::SteadyTime opened_at{};                         // boot clock; taken before anybody can see the segment
@@ -50,7 +51,6 @@ struct ParkingSegment {
   base::SteadyTime last_used_at{};           // steady clock, like what follows
   std::optional<base::SteadyTime> retry_at;  // of opening or sealing
   std::uint32_t failure_count = 0;
-  bool is_asked_about = false;  // a read of the directory row is under way
   base::WallTime sealed_at{};
 
   // What is acknowledged and counted.
@@ -61,9 +61,23 @@ struct ParkingSegment {
   }
   [[nodiscard]] bool is_empty() const noexcept { return chunk_count == 0; }
   std::uint64_t chunk_count = 0;
+  std::map<std::int32_t, UncountedChunk> uncounted;  // on their way, and those that were never counted
 
-  void count(const ParkingDelivery& delivery);
+  void note_services(const ParkingDelivery& delivery);
+  void count(const ParkingDelivery& delivery) noexcept;
   [[nodiscard]] SegmentSummary final_summary() const;
+};
+
+// One that has ended, until it is known what became of its chunks. In a long outage there are very many.
+struct WaitingSegment {
+  SegmentName name;  // in which they lie now
+  base::WallTime opened_at{};
+  base::SteadyTime alive_since{};  // by the boot clock: when the TTL of its chunks began, at the earliest
+  base::WallTime sealed_at{};
+  SegmentSummary summary;  // without its services
+  // What was found in segments out of which the rest was moved.
+  ItemCounts found{};
+  ItemCounts quarantined{};
 };
 
 // Calls that must be made without the lock, in their order. Not thread-safe.

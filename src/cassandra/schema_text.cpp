@@ -111,7 +111,9 @@ std::vector<std::string> schema_statements(const SchemaSettings& settings) {
                   "spans bigint, points bigint, log_records bigint, raw_bytes bigint, stored_bytes bigint, "
                   "time_min timestamp, time_max timestamp, services frozen<set<text>>, rows_position int, "
                   "replay_position int, replayed_at timestamp, quarantined_spans bigint, quarantined_points bigint, "
-                  "quarantined_log_records bigint, PRIMARY KEY ((datacenter, bucket, shard), segment)) "
+                  "quarantined_log_records bigint, replayed_spans bigint, replayed_points bigint, "
+                  "replayed_log_records bigint, gaps text, missing bigint, moved_bucket timestamp, moved_to uuid, "
+                  "uncounted text, PRIMARY KEY ((datacenter, bucket, shard), segment)) "
                   "WITH default_time_to_live = {} AND {}",
                   space, directory_ttl, kept));
   // Who recovers which shard (and, as shard -1 of no datacenter, who makes the tables); only ever written by

@@ -20,6 +20,16 @@ std::int16_t shard_of(model::WriterId writer) noexcept {
   return static_cast<std::int16_t>((writer.value * 0x9E3779B97F4A7C15ULL) >> 60U);
 }
 
+void ParkingStore::Progress::apply_to(SegmentEntry& entry) const {
+  entry.replay_position = position;
+  entry.replayed_items = replayed_items;
+  entry.quarantined_items = quarantined_items;
+  entry.gaps = gaps;
+  if (done_at) entry.replayed_at = done_at;
+  if (missing) entry.missing = missing;
+  if (moved_to) entry.moved_to = moved_to;
+}
+
 Result<StoredChunk> pack(const model::Chunk& chunk) {
   const std::size_t raw_size = chunk.payload.size();
   if (raw_size > raw_bytes_max) {

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "cassandra/cql.hpp"
+#include "cassandra/positions.hpp"
 #include "model/ack.hpp"
 #include "model/chunk.hpp"
 
@@ -64,12 +65,16 @@ struct SegmentHead {
   std::string host;
   base::WallTime opened_at{};
   Purpose purpose = Purpose::overflow;
+  bool operator==(const SegmentHead&) const = default;
 };
+
+using ItemCounts = std::array<std::uint64_t, model::signal_count>;
 
 // Written when it is sealed: what is in it.
 struct SegmentSummary {
-  std::int32_t chunk_count = 0;  // positions 0 to chunk_count - 1, of which some may be missing (parked elsewhere then)
-  std::array<std::uint64_t, model::signal_count> item_count{};
+  std::int32_t chunk_count = 0;           // positions 0 to chunk_count - 1
+  std::vector<UncountedChunk> uncounted;  // at some of them, perhaps: all that follows is without these
+  ItemCounts item_count{};
   std::uint64_t raw_bytes = 0;
   std::uint64_t stored_bytes = 0;
   std::optional<base::WallTime> time_min;  // of the items
@@ -83,10 +88,14 @@ struct SegmentEntry {
   std::optional<base::WallTime> sealed_at;
   SegmentSummary summary;                     // zero until sealed
   std::int32_t rows_position = 0;             // the rows of all chunks before it are written
-  std::int32_t replay_position = 0;           // all chunks before it are delivered, or in quarantine
-  std::optional<base::WallTime> replayed_at;  // everything is
-  std::array<std::uint64_t, model::signal_count> quarantined_items{};  // of what was replayed, rejected for good
-  std::int32_t ttl_left_s = 0;                                         // until the directory row ends
+  std::int32_t replay_position = 0;           // all chunks before it are delivered, or in quarantine, or a gap
+  std::optional<base::WallTime> replayed_at;  // there was nothing behind it then
+  ItemCounts replayed_items{};                // of the chunks that were found, whether or not their writer counts them
+  ItemCounts quarantined_items{};             // of them, rejected for good
+  Gaps gaps;                                  // before replay_position
+  std::optional<std::uint64_t> missing;       // items that the seal counts and that are lost, said by who knew the seal
+  std::optional<SegmentName> moved_to;        // the rest was written anew into this one
+  std::int32_t ttl_left_s = 0;                // until the directory row ends
 };
 
 struct StoredChunk {
@@ -208,12 +217,18 @@ class ParkingStore {
   virtual void renew_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, std::chrono::seconds ttl,
                            StoreRead<Lease> done) noexcept = 0;
   virtual void release_lease(std::int16_t shard, const Uuid& owner, std::int64_t epoch, StoreDone done) noexcept = 0;
-  // Progress never goes back: the greatest position wins, and at one position the end, whoever writes it and whatever
-  // his clock says.
+  // Progress never goes back: the greatest position wins, at one position the end, and of two ends the one that knew
+  // the seal, whoever writes it and whatever his clock says.
   struct Progress {
     std::int32_t position = 0;
-    std::optional<base::WallTime> done_at;  // set: the whole segment is
-    std::array<std::uint64_t, model::signal_count> quarantined_items{};
+    std::optional<base::WallTime> done_at;  // set: there is nothing behind it
+    ItemCounts quarantined_items{};
+    ItemCounts replayed_items{};
+    Gaps gaps{};
+    std::optional<std::uint64_t> missing{};  // set with done_at, if the seal was known
+    std::optional<SegmentName> moved_to{};   // as well
+    // What the directory says when this is written.
+    void apply_to(SegmentEntry& entry) const;
   };
   virtual void mark_replayed(const SegmentName& segment, const Progress& progress, StoreDone done) noexcept = 0;
   virtual void put_quarantined(const QuarantinedChunk& chunk, StoreDone done) noexcept = 0;

@@ -1,5 +1,6 @@
 #include "cassandra/store_columns.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "base/crc32c.hpp"
@@ -7,11 +8,16 @@
 namespace arca::cassandra {
 namespace {
 
+// Anybody may have written anything; a negative number of ours is none.
 std::uint64_t count_in(const Row& row, std::size_t column) noexcept {
-  return static_cast<std::uint64_t>(row.bigint(column).value_or(0));
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.bigint(column).value_or(0)));
 }
 
-std::array<std::uint64_t, model::signal_count> item_counts_in(const Row& row, std::size_t column) noexcept {
+std::int32_t position_in(const Row& row, std::size_t column) noexcept {
+  return std::clamp(row.integer(column).value_or(0), 0, positions_max);
+}
+
+ItemCounts item_counts_in(const Row& row, std::size_t column) noexcept {
   return {count_in(row, column), count_in(row, column + 1), count_in(row, column + 2)};
 }
 
@@ -30,20 +36,27 @@ std::optional<SegmentEntry> segment_of(const Row& row, base::WallTime bucket, st
   entry.head.writer.value = static_cast<std::uint64_t>(*writer);
   entry.head.host = row.text(2);
   entry.head.purpose = static_cast<Purpose>(row.tinyint(3).value_or(0));
-  entry.head.opened_at = row.timestamp(4).value_or(base::WallTime{});
+  entry.head.opened_at = std::max(row.timestamp(4).value_or(base::WallTime{}), base::WallTime{});
   entry.sealed_at = row.timestamp(5);
-  entry.summary.chunk_count = row.integer(6).value_or(0);
+  entry.summary.chunk_count = position_in(row, 6);
   entry.summary.item_count = item_counts_in(row, 7);
   entry.summary.raw_bytes = count_in(row, 10);
   entry.summary.stored_bytes = count_in(row, 11);
   entry.summary.time_min = row.timestamp(12);
   entry.summary.time_max = row.timestamp(13);
   entry.summary.services = row.text_set(14);
-  entry.rows_position = row.integer(15).value_or(0);
-  entry.replay_position = row.integer(16).value_or(0);
+  entry.rows_position = position_in(row, 15);
+  entry.replay_position = position_in(row, 16);
   entry.replayed_at = row.timestamp(17);
   entry.quarantined_items = item_counts_in(row, 18);
-  entry.ttl_left_s = row.integer(21).value_or(0);
+  entry.replayed_items = item_counts_in(row, 21);
+  entry.gaps = gaps_of(row.text(24));
+  if (!row.is_null(25)) entry.missing = count_in(row, 25);
+  const auto moved_bucket = row.timestamp(26);
+  const auto moved_to = row.uuid(27);
+  if (moved_bucket && moved_to) entry.moved_to = SegmentName{*moved_bucket, shard, *moved_to};
+  entry.summary.uncounted = uncounted_of(row.text(28));
+  entry.ttl_left_s = row.integer(29).value_or(0);
   return entry;
 }
 
@@ -54,9 +67,10 @@ StoredChunk chunk_of(const Row& row, std::int32_t position, std::size_t column) 
   chunk.id.sequence = static_cast<std::uint64_t>(row.bigint(column + 1).value_or(0));
   // Numbers that we do not know come through as they are: unpack() says that the chunk is damaged.
   chunk.signal = static_cast<model::Signal>(row.tinyint(column + 2).value_or(-1));
-  chunk.item_count = static_cast<std::uint32_t>(row.integer(column + 3).value_or(0));
+  const std::int32_t items = row.integer(column + 3).value_or(-1);
+  chunk.item_count = static_cast<std::uint32_t>(std::max(0, items));
   chunk.sealed_at = base::WallTime(base::Duration(row.bigint(column + 4).value_or(0)));
-  chunk.codec = static_cast<Codec>(row.tinyint(column + 5).value_or(-1));
+  chunk.codec = static_cast<Codec>(items < 0 ? -1 : row.tinyint(column + 5).value_or(-1));
   chunk.raw_size = static_cast<std::uint32_t>(row.integer(column + 6).value_or(0));
   chunk.checksum = static_cast<std::uint32_t>(row.integer(column + 7).value_or(0));
   const base::Bytes payload = row.bytes(column + 8);
@@ -82,7 +96,7 @@ void add_chunk_body(Values& values, const StoredChunk& chunk) {
   }
 }
 
-void add_item_counts(Values& values, const std::array<std::uint64_t, model::signal_count>& counts) {
+void add_item_counts(Values& values, const ItemCounts& counts) {
   for (const std::uint64_t count : counts) values.bigint(signed_of(count));
 }
 

@@ -21,7 +21,9 @@ inline constexpr std::string_view segment_columns =
     "segment, writer, host, purpose, opened_at, sealed_at, chunks, spans, points, log_records, raw_bytes, "
     "stored_bytes, "
     "time_min, time_max, services, rows_position, replay_position, replayed_at, quarantined_spans, quarantined_points, "
-    "quarantined_log_records, TTL(writer)";
+    "quarantined_log_records, "
+    "replayed_spans, replayed_points, replayed_log_records, gaps, missing, moved_bucket, moved_to, uncounted, "
+    "TTL(writer)";
 inline constexpr std::string_view chunk_columns =
     "writer, sequence, signal, items, sealed_at_ns, codec, raw_size, checksum, payload";
 
@@ -35,7 +37,7 @@ void add_chunk_id(Values& values, const StoredChunk& chunk);
 void add_chunk_body(Values& values, const StoredChunk& chunk);
 
 // Columns that hold a number of items for each signal.
-void add_item_counts(Values& values, const std::array<std::uint64_t, model::signal_count>& counts);
+void add_item_counts(Values& values, const ItemCounts& counts);
 
 // Integers of CQL have a sign, ours have none: the same bits stand in both.
 inline std::int64_t signed_of(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
@@ -43,10 +45,15 @@ inline std::int32_t signed_of(std::uint32_t value) noexcept { return static_cast
 
 // Microseconds since 1970: the timestamp of a write.
 std::int64_t write_time(base::WallTime at) noexcept;
-// The timestamp of a write that may only ever rise: the position itself. So the greatest position wins, whoever writes
-// it and whatever his clock says.
-constexpr std::int64_t write_time_of_position(std::int32_t position, bool is_end = false) noexcept {
-  return (std::int64_t{position} + 1) * 2 + (is_end ? 1 : 0);
+// The timestamp of a write that may only ever rise: the position itself. So the greatest position wins, and at one
+// position the greatest stage, whoever writes it and whatever his clock says.
+enum class Stage : std::uint8_t { on_the_way = 0, ended = 1, ended_by_its_seal = 2 };
+constexpr std::int64_t write_time_of_position(std::int32_t position, Stage stage = Stage::on_the_way) noexcept {
+  return (std::int64_t{position} + 1) * 4 + static_cast<std::int64_t>(stage);
+}
+inline Stage stage_of(const ParkingStore::Progress& progress) noexcept {
+  if (!progress.done_at) return Stage::on_the_way;
+  return progress.missing || progress.moved_to ? Stage::ended_by_its_seal : Stage::ended;
 }
 
 }  // namespace arca::cassandra

@@ -128,10 +128,10 @@ class RecoverCommand final : public Command {
     if (dry_run_) return show_plan(**parts, clock, console);
     const int code = watch_ ? watch(**parts, clock, console) : pass(**parts, clock, console);
     if (code == to_int(ExitCode::not_reachable) || code == to_int(ExitCode::incomplete)) explain(**parts, console);
-    if (const std::uint64_t expired = (*parts)->expired_chunk_count(); expired > 0) {
+    if (const std::uint64_t lost = (*parts)->lost_chunk_count(); lost > 0) {
       return console.error(
           "records are lost",
-          fmt::format("up to {} chunks ended their life in Cassandra before they were delivered", expired),
+          fmt::format("up to {} chunks are no longer in Cassandra, and nobody had delivered them", lost),
           "Let `arca recover --watch` run: it writes anew in time what cannot be delivered.", ExitCode::law_broken);
     }
     return code == to_int(ExitCode::ok) ? check_end(**parts, settings.state_directory, console) : code;

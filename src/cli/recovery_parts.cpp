@@ -160,8 +160,8 @@ void RecoveryParts::tend() {
 
 bool RecoveryParts::has_scanned() const { return cassandra_ && cassandra_->parked_source()->status().scanned; }
 
-std::uint64_t RecoveryParts::expired_chunk_count() const {
-  return cassandra_ ? cassandra_->parked_source()->status().expired_chunk_count : 0;
+std::uint64_t RecoveryParts::lost_chunk_count() const {
+  return cassandra_ ? cassandra_->parked_source()->status().lost_chunk_count : 0;
 }
 
 bool RecoveryParts::missed_cassandra() const {

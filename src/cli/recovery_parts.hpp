@@ -52,7 +52,7 @@ class RecoveryParts {
   // Whether a single pass ended without having seen what is parked.
   [[nodiscard]] bool missed_cassandra() const;
   // Chunks, at most, that came to the end of their life in Cassandra undelivered.
-  [[nodiscard]] std::uint64_t expired_chunk_count() const;
+  [[nodiscard]] std::uint64_t lost_chunk_count() const;
 
  private:
   RecoveryParts(const Settings& settings, os::Clock& clock);

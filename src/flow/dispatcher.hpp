@@ -37,9 +37,9 @@ struct DispatcherOptions {
   base::Duration yield_interval = std::chrono::milliseconds(50);
   base::Duration yield_max = std::chrono::seconds(5);
   // Called before a chunk is settled of which items were refused, all or some, and that no tier keeps; must keep it
-  // durably (the quarantine), after which the ack says Tier::journal. A failure is retried, but for ErrorCode::full: the
-  // chunk is settled all the same, and what was refused of it is lost. (It would else fill the window, and hold up all
-  // that the Collector would take.)
+  // durably (the quarantine), after which the ack says Tier::journal. A failure is retried, but for ErrorCode::full:
+  // the chunk is settled all the same, and what was refused of it is lost. (It would else fill the window, and hold up
+  // all that the Collector would take.)
   std::function<Result<void>(const model::Chunk&, const model::Ack&)> keep_rejected = {};
   std::shared_ptr<Doorbell> wake_up = {};   // rung when step() is worth calling; empty: its own
   std::shared_ptr<Doorbell> progress = {};  // rung after each settled chunk; empty: its own

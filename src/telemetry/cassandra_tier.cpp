@@ -242,7 +242,7 @@ class CassandraTier::State {
   bool collector_was_well = true;
 
   std::uint64_t parked_seen = 0;  // chunks parked here, when is_drained() was last asked
-  bool is_over = false;  // touched by end() only
+  bool is_over = false;           // touched by end() only
 
   flow::Doorbell doorbell;
   mutable std::mutex mutex;

@@ -124,7 +124,10 @@ TEST(CassandraSegments, what_was_replayed_moves_from_parked_to_delivered_and_qua
   EXPECT_EQ(parking.sink->account().waiting_segment_count, 1U);
   EXPECT_TRUE(parking.sink->account().oldest);
   parking.store.mark_replayed(parking.store.segments()[0].head.name,
-                              {.position = 2, .done_at = parking.clock.wall_now(), .quarantined_items = {3, 0, 0}},
+                              {.position = 2,
+                               .done_at = parking.clock.wall_now(),
+                               .quarantined_items = {3, 0, 0},
+                               .replayed_items = {20, 0, 0}},
                               [](const cassandra::StoreStatus&) {});
   parking.pass(3s);
   const auto account = parking.sink->account();
@@ -145,7 +148,7 @@ TEST(CassandraSegments, metrics_are_held_until_their_segment_is_replayed) {
   EXPECT_TRUE(parking.sink->holds_metrics());
   for (const auto& segment : parking.store.segments())
     parking.store.mark_replayed(segment.head.name,
-                                {.position = 1, .done_at = parking.clock.wall_now(), .quarantined_items = {}},
+                                {.position = 2, .done_at = parking.clock.wall_now(), .replayed_items = {10, 10, 0}},
                                 [](const cassandra::StoreStatus&) {});
   parking.pass(3s);
   EXPECT_FALSE(parking.sink->holds_metrics());
@@ -186,6 +189,118 @@ TEST(CassandraSegments, a_segment_that_has_outlived_its_chunks_is_lost_and_holds
   parking.pass(5s);
   EXPECT_EQ(parking.sink->account().lost[model::index_of(model::Signal::metrics)], 10U);
   EXPECT_EQ(parking.sink->account().waiting_segment_count, 0U);
+  EXPECT_FALSE(parking.sink->holds_metrics());
+}
+
+// What a recoverer has said of the only segment there is.
+void mark(Parking& parking, const cassandra::ParkingStore::Progress& progress) {
+  parking.store.mark_replayed(parking.store.segments()[0].head.name, progress, [](const cassandra::StoreStatus&) {});
+}
+
+TEST(CassandraSegments, what_a_recoverer_did_not_find_is_lost_and_not_delivered) {
+  Parking parking;
+  parking.submit(1);
+  parking.submit(2);
+  parking.submit(3, model::Signal::logs);
+  parking.pass(4s);
+  cassandra::Gaps gaps;
+  gaps.add(1, 1);
+  mark(parking, {.position = 3,
+                 .done_at = parking.clock.wall_now(),
+                 .quarantined_items = {4, 0, 0},
+                 .replayed_items = {10, 0, 10},
+                 .gaps = gaps,
+                 .missing = 10});
+  parking.pass(3s);
+  const auto account = parking.sink->account();
+  EXPECT_EQ(account.delivered, (cassandra::ItemCounts{6, 0, 10}));
+  EXPECT_EQ(account.quarantined, (cassandra::ItemCounts{4, 0, 0}));
+  EXPECT_EQ(account.lost, (cassandra::ItemCounts{10, 0, 0}));
+  EXPECT_EQ(account.waiting_segment_count, 0U);
+}
+
+TEST(CassandraSegments, a_chunk_that_the_writer_does_not_count_makes_up_for_none_that_is_lost) {
+  cassandra::CassandraSinkOptions options;
+  options.stripe_count = 1;
+  Parking parking(options);
+  parking.store.hold(StoreCall::put_chunk, Hold::answer);
+  parking.submit(1);
+  parking.submit(2);
+  parking.store.deliver(0, fakes::StoreFailure{.outcome = Outcome::refused});  // it lies there, and nobody counts it
+  parking.store.deliver(0);
+  parking.store.hold(Hold::none);
+  parking.pass(4s);
+  const auto sealed = parking.store.segments()[0].summary;
+  EXPECT_EQ(sealed.uncounted, (std::vector<cassandra::UncountedChunk>{{0, model::Signal::traces, 10}}));
+  EXPECT_EQ(sealed.item_count[0], 10U);
+  cassandra::Gaps gaps;
+  gaps.add(1, 1);
+  mark(parking,
+       {.position = 2, .done_at = parking.clock.wall_now(), .replayed_items = {10, 0, 0}, .gaps = gaps, .missing = 10});
+  parking.pass(3s);
+  EXPECT_EQ(parking.sink->account().lost[0], 10U);
+  EXPECT_EQ(parking.sink->account().delivered[0], 0U);
+}
+
+TEST(CassandraSegments, an_end_that_knew_no_seal_is_not_believed_until_all_is_found) {
+  Parking parking;
+  parking.store.fail_always(StoreCall::seal_segment, {.outcome = Outcome::not_taken});
+  parking.submit(1);
+  parking.submit(2);
+  parking.pass(60s);
+  ASSERT_EQ(parking.sink->account().waiting_segment_count, 1U);
+  mark(parking, {.position = 1, .done_at = parking.clock.wall_now(), .replayed_items = {10, 0, 0}});
+  parking.store.heal();
+  parking.pass(3s);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 1U);
+  EXPECT_TRUE(parking.store.segments()[0].sealed_at) << "so that a recoverer looks again";
+  mark(parking, {.position = 2, .done_at = parking.clock.wall_now(), .replayed_items = {20, 0, 0}, .missing = 0});
+  parking.pass(3s);
+  EXPECT_EQ(parking.sink->account().delivered[0], 20U);
+  EXPECT_EQ(parking.sink->account().lost[0], 0U);
+}
+
+TEST(CassandraSegments, a_segment_that_was_written_anew_is_followed_to_where_its_chunks_are) {
+  Parking parking;
+  for (std::uint64_t i = 1; i <= 4; ++i) parking.submit(i);
+  parking.submit(5, model::Signal::metrics);
+  parking.pass(4s);
+  const auto from = parking.store.segments()[0].head;
+  auto to = from;
+  to.name.id = cassandra::random_uuid(parking.random);
+  to.name.bucket += cassandra::bucket_length;
+  parking.store.open_segment(to, [](const cassandra::StoreStatus&) {});
+  parking.store.mark_replayed(from.name,
+                              {.position = 5,
+                               .done_at = parking.clock.wall_now(),
+                               .quarantined_items = {2, 0, 0},
+                               .replayed_items = {10, 0, 0},
+                               .missing = 0,
+                               .moved_to = to.name},
+                              [](const cassandra::StoreStatus&) {});
+  parking.pass(10s);
+  EXPECT_EQ(parking.sink->account().delivered[0], 0U);
+  EXPECT_EQ(parking.sink->account().waiting_segment_count, 1U);
+  EXPECT_TRUE(parking.sink->holds_metrics());
+  cassandra::SegmentSummary moved;
+  moved.chunk_count = 4;
+  moved.item_count = {30, 10, 0};
+  parking.store.seal_segment(to.name, parking.clock.wall_now(), moved, [](const cassandra::StoreStatus&) {});
+  cassandra::Gaps gaps;
+  gaps.add(3, 3);
+  parking.store.mark_replayed(to.name,
+                              {.position = 4,
+                               .done_at = parking.clock.wall_now(),
+                               .quarantined_items = {1, 0, 0},
+                               .replayed_items = {20, 10, 0},
+                               .gaps = gaps,
+                               .missing = 10},
+                              [](const cassandra::StoreStatus&) {});
+  parking.pass(3s);
+  const auto account = parking.sink->account();
+  EXPECT_EQ(account.delivered, (cassandra::ItemCounts{27, 10, 0}));
+  EXPECT_EQ(account.quarantined[0], 3U);
+  EXPECT_EQ(account.lost, (cassandra::ItemCounts{10, 0, 0}));
   EXPECT_FALSE(parking.sink->holds_metrics());
 }
 

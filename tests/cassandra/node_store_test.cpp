@@ -100,6 +100,7 @@ TEST_F(StoreTest, ASealedSegmentSaysWhatIsInIt) {
   summary.stored_bytes = 1ULL << 38U;
   summary.time_min = head.opened_at - seconds(5);
   summary.services = {"checkout", "payment"};
+  summary.uncounted = {{3, model::Signal::metrics, 5}, {7, model::Signal::logs, 1}};
   const base::WallTime at = head.opened_at + seconds(7);
   const auto sealed = wait_done([&](StoreDone done) { store_->seal_segment(head.name, at, summary, std::move(done)); });
   ASSERT_TRUE(sealed.ok()) << sealed.message;
@@ -115,6 +116,7 @@ TEST_F(StoreTest, ASealedSegmentSaysWhatIsInIt) {
   EXPECT_EQ(entry->summary.time_min, summary.time_min);
   EXPECT_FALSE(entry->summary.time_max);
   EXPECT_EQ(entry->summary.services, summary.services);
+  EXPECT_EQ(entry->summary.uncounted, summary.uncounted);
 
   // What a later word does not mention is left alone: a null would erase it.
   const SegmentSummary nothing;
@@ -174,6 +176,30 @@ TEST_F(StoreTest, ProgressNeverGoesBackWhoeverWritesIt) {
   EXPECT_THAT(entry->quarantined_items, ElementsAre(1, 2, 3));
   ASSERT_TRUE(mark(head.name, {10, std::nullopt, {1, 2, 3}}).ok());
   EXPECT_EQ(entry_of(head.name)->replayed_at, end) << "the end is not taken back by who does not speak of it";
+}
+
+TEST_F(StoreTest, OfTwoEndsTheOneThatKnewTheSealStaysWhicheverComesLast) {
+  const SegmentHead head = new_head();
+  ASSERT_TRUE(open(head).ok());
+  ParkingStore::Progress early{.position = 9, .done_at = head.opened_at + seconds(9), .replayed_items = {8, 0, 0}};
+  early.gaps.add(3, 3);
+  ASSERT_TRUE(mark(head.name, early).ok());
+  EXPECT_FALSE(entry_of(head.name)->missing);
+  EXPECT_EQ(to_text(entry_of(head.name)->gaps), "3");
+  ParkingStore::Progress final = early;
+  final.done_at = head.opened_at;
+  final.gaps = {};
+  final.replayed_items = {9, 0, 1};
+  final.missing = 0;
+  final.moved_to = SegmentName{head.name.bucket + std::chrono::hours(1), head.name.shard, head.name.id};
+  ASSERT_TRUE(mark(head.name, final).ok());
+  ASSERT_TRUE(mark(head.name, early).ok());
+  const auto entry = entry_of(head.name);
+  EXPECT_EQ(entry->replayed_at, head.opened_at);
+  EXPECT_EQ(entry->missing, 0U);
+  EXPECT_EQ(entry->moved_to, final.moved_to);
+  EXPECT_THAT(entry->replayed_items, ElementsAre(9, 0, 1));
+  EXPECT_EQ(to_text(entry->gaps), "");
 }
 
 TEST_F(StoreTest, MarksAndSealTouchOnlyTheirOwnColumns) {

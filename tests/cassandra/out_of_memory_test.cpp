@@ -1,113 +1,69 @@
-// What happens when there is no memory at one moment: whoever asked the store is told, once. Every allocation of each
-// operation fails once.
+// What happens when there is no memory at one moment while a chunk is parked: its window is free again, it is answered
+// once, and what was answered is what the segment counts. Every allocation fails once.
 #include <gtest/gtest.h>
 
-#include <array>
-#include <functional>
-
-#include "cassandra/cql_store.hpp"
 #include "fakes/failing_memory.hpp"
+#include "parking_fixture.hpp"
 
-namespace arca::cassandra {
 namespace {
 
-// Keeps callbacks without taking memory.
-class FrugalCql final : public Cql {
- public:
-  Result<Statement> statement(std::string_view, StatementKind) override { return Statement{}; }
-  void execute(Request, AnswerCallback done) noexcept override { keep(std::move(done)); }
-  void batch(Batch, AnswerCallback done) noexcept override { keep(std::move(done)); }
-  [[nodiscard]] bool has_window(std::uint64_t) const noexcept override { return true; }
-  [[nodiscard]] ConnectionStatus status() const override { return {}; }
+using namespace arca;
+using namespace std::chrono_literals;
+using fakes::StoreCall;
+using model::Verdict;
+using tests::Parking;
+using Hold = fakes::FakeParkingStore::Hold;
 
-  // As the client's thread does: what a callback throws ends there.
-  void answer_all(Outcome outcome) {
-    for (; first_ < count_; ++first_) {
-      Answer answer;
-      answer.outcome = outcome;
-      try {
-        answer.message = "no answer came within the time that a request may take";
-      } catch (const std::bad_alloc&) {  // as the client does
-      }
-      try {
-        std::exchange(kept_[first_], nullptr)(std::move(answer));
-      } catch (const std::bad_alloc&) {
-        ADD_FAILURE() << "a callback has thrown";
-      }
-    }
-    first_ = count_ = 0;
-  }
-
- private:
-  void keep(AnswerCallback done) noexcept { kept_.at(count_++) = std::move(done); }
-  std::array<AnswerCallback, 16> kept_;
-  std::size_t first_ = 0, count_ = 0;
+struct Case {
+  const char* name;
+  std::optional<fakes::StoreFailure> failure;  // of the put
+  base::Duration wait{};                       // before its answer
 };
 
-class StoreMemoryTest : public testing::Test {
- protected:
-  // Calls `start` with each of its allocations failing, and with each of those that follow from the answers.
-  template <class Start>
-  void expect_one_word(Start start) {
-    for (const Outcome outcome : {Outcome::ok, Outcome::unknown}) {
-      bool has_failed = true;
-      for (long n = 0; has_failed; ++n) {
-        ASSERT_LT(n, 1000);
-        calls_ = 0;
-        has_failed = fakes::fails_at(n, [&] {
-          start();
-          cql_.answer_all(outcome);
-        });
-        cql_.answer_all(outcome);
-        EXPECT_EQ(calls_, 1) << "allocation " << n << ", " << to_string(outcome);
-      }
+class WithoutMemory : public testing::TestWithParam<Case> {};
+
+TEST_P(WithoutMemory, no_window_is_lost_and_what_is_answered_is_what_counts) {
+  for (long n = 0;; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    cassandra::CassandraSinkOptions options;
+    options.in_flight_max = 1;
+    options.stripe_count = 1;
+    Parking parking(options);
+    parking.store.hold(StoreCall::put_chunk, Hold::answer);
+    int answer_count = 0;
+    std::optional<Verdict> verdict;
+    parking.sink->submit(fakes::make_chunk(1, model::Signal::metrics, 10, 100, tests::this_writer.value),
+                         [&](const model::Ack& ack) {
+                           ++answer_count;
+                           verdict = ack.verdict;
+                         });
+    parking.clock.advance(GetParam().wait);
+    const bool has_failed = fakes::fails_at(n, [&] { parking.store.deliver(0, GetParam().failure); });
+    parking.store.hold(Hold::none);
+    parking.store.deliver_all();
+    parking.pass(40s);
+    parking.store.deliver_all();
+    ASSERT_EQ(answer_count, 1);
+    EXPECT_TRUE(parking.sink->readiness(model::Signal::traces, parking.clock.steady_now()).ready);
+    std::uint64_t counted = 0;
+    for (const auto& entry : parking.store.segments()) {
+      EXPECT_TRUE(entry.sealed_at);
+      counted += entry.summary.item_count[model::index_of(model::Signal::metrics)];
     }
+    EXPECT_EQ(counted, verdict == Verdict::parked ? 10U : 0U);
+    EXPECT_EQ(parking.sink->account().parked[model::index_of(model::Signal::metrics)], counted);
+    EXPECT_EQ(parking.sink->holds_metrics(), counted > 0);
+    EXPECT_EQ(parking.sink->account().open_segment_count, 0U);
+    if (!has_failed) break;
+    ASSERT_LT(n, 1000);
   }
-  StoreDone done() {
-    return [this](const StoreStatus&) { ++calls_; };
-  }
-  template <class T>
-  StoreRead<T> read() {
-    return [this](const StoreStatus&, const T&) { ++calls_; };
-  }
-
-  FrugalCql cql_;
-  std::unique_ptr<CqlStore> store_ = std::move(*CqlStore::create(cql_, "space"));
-  const SegmentName name_{};
-  int calls_ = 0;
-};
-
-TEST_F(StoreMemoryTest, WithoutMemoryEveryOperationIsAnsweredOnce) {
-  store_->set_datacenter("a datacenter whose name is kept in memory of its own");
-  StoredChunk chunk;
-  chunk.payload = std::make_shared<const std::vector<std::byte>>(100);
-  SegmentSummary summary;
-  summary.services = {"a", "b"};
-  TraceRows rows{"trace", {}};
-  rows.rows.resize(300);
-  TraceEntries entries;
-  entries.service = "service";
-  entries.entries.resize(2);
-  const QuarantinedChunk rejected{chunk, 1, "a reason that is longer than fits into a small text", {}};
-  const std::vector<std::string> names{"a", "b"};
-
-  expect_one_word([&] { store_->open_segment({}, done()); });
-  expect_one_word([&] { store_->put_chunk(name_, chunk, 1, done()); });
-  expect_one_word([&] { store_->seal_segment(name_, {}, summary, done()); });
-  expect_one_word([&] { store_->put_rows(rows, 1, done()); });
-  expect_one_word([&] { store_->put_entries(entries, 1, done()); });
-  expect_one_word([&] { store_->put_names("service", names, done()); });
-  expect_one_word([&] { store_->mark_rows(name_, 1, done()); });
-  expect_one_word([&] { store_->list_buckets(1, read<std::vector<base::WallTime>>()); });
-  expect_one_word([&] { store_->list_segments({}, 1, {}, read<Page<SegmentEntry>>()); });
-  expect_one_word([&] { store_->read_segment(name_, read<std::optional<SegmentEntry>>()); });
-  expect_one_word([&] { store_->read_chunks({}, 0, 10, read<std::vector<StoredChunk>>()); });
-  expect_one_word([&] { store_->take_lease(1, {}, std::chrono::seconds(30), read<Lease>()); });
-  expect_one_word([&] { store_->renew_lease(1, {}, 1, std::chrono::seconds(30), read<Lease>()); });
-  expect_one_word([&] { store_->release_lease(1, {}, 1, done()); });
-  expect_one_word([&] { store_->mark_replayed(name_, {1, std::nullopt, {}}, done()); });
-  expect_one_word([&] { store_->put_quarantined(rejected, done()); });
 }
 
+INSTANTIATE_TEST_SUITE_P(
+    answers, WithoutMemory,
+    testing::Values(Case{"acknowledged", {}}, Case{"too_late", {}, 31s},
+                    Case{"refused", fakes::StoreFailure{.outcome = cassandra::Outcome::refused, .message = "no"}},
+                    Case{"unknown", fakes::StoreFailure{.outcome = cassandra::Outcome::unknown, .message = "?"}}),
+    [](const auto& each) { return std::string(each.param.name); });
+
 }  // namespace
-}  // namespace arca::cassandra

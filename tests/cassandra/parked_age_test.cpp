@@ -92,16 +92,74 @@ TEST_F(ParkedAgeTest, what_ended_undelivered_while_nobody_recovered_is_told_and_
   clock.advance(30h);  // its chunks live for a day
   const auto one = recoverer_of_short();
   live(one, 5min);
-  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);
+  EXPECT_EQ(one->source.status().lost_chunk_count, 5U);
   ASSERT_FALSE(reports.empty());
   EXPECT_NE(reports.back().find("lost"), std::string::npos) << reports.back();
   EXPECT_TRUE(one->source.is_drained());
   live(one, 2h);
-  EXPECT_EQ(one->source.status().expired_chunk_count, 5U);  // once
+  EXPECT_EQ(one->source.status().lost_chunk_count, 5U);  // once
   for (const SegmentEntry& entry : old_store.segments()) {
     if (entry.head.name.id != head.name.id) continue;
-    EXPECT_FALSE(entry.replayed_at) << "its writer would count it as delivered";
+    EXPECT_EQ(entry.missing, 50U);
+    EXPECT_EQ(entry.replayed_items, ItemCounts{}) << "its writer would count it as delivered";
   }
+}
+
+TEST_F(ParkedAgeTest, what_is_written_anew_is_neither_found_nor_missing_where_it_was) {
+  const SegmentHead head = park(1, 1, 12);
+  old_store.lose_chunk(head.name.id, 5);
+  sink.answer_by([](const model::Chunk& chunk) {
+    return FakeSink::make(chunk.id, chunk.id.sequence <= 3 ? Verdict::delivered : Verdict::retry);
+  });
+  const auto one = recoverer_of_short();
+  live(one, 20h);
+  ASSERT_EQ(one->source.status().rewritten_chunk_count, 8U);
+  EXPECT_EQ(one->source.status().lost_chunk_count, 1U);
+  for (const SegmentEntry& entry : old_store.segments()) {
+    if (entry.head.name.id == head.name.id) {
+      EXPECT_TRUE(entry.moved_to);
+      EXPECT_EQ(entry.replayed_items[0], 30U);
+      EXPECT_EQ(entry.missing, 10U);
+      EXPECT_EQ(to_text(entry.gaps), "5");
+      EXPECT_EQ(entry.replay_position, 12);
+    } else {
+      EXPECT_EQ(entry.summary.item_count[0], 80U);
+      EXPECT_EQ(entry.summary.chunk_count, 8);
+      EXPECT_FALSE(entry.replayed_at);
+    }
+  }
+  sink.answer_at_once(Verdict::delivered);
+  live(one, 10min);
+  EXPECT_EQ(arrivals().size(), 11U);
+  EXPECT_TRUE(one->source.is_drained());
+}
+
+// Longer than a lease is kept without anything being delivered: what is written anew is use enough of it.
+TEST_F(ParkedAgeTest, a_rewrite_that_takes_its_time_is_not_given_up_and_begun_anew) {
+  park(1, 1, 40);
+  park(1, 41, 42);
+  sink.answer_at_once(Verdict::retry, "away");
+  clock.advance(20h);
+  const auto one = recoverer_of_short();
+  live(one, 1s);
+  old_store.hold(StoreCall::put_chunk, FakeParkingStore::Hold::request);
+  std::size_t most = 0;
+  for (int i = 0; i < 60 && one->source.status().rewritten_chunk_count < 40; ++i) {
+    live(one, 3s);
+    most = std::max(most, old_store.held_count(StoreCall::put_chunk));
+    old_store.deliver(0);
+    live(one, 1ms);
+  }
+  EXPECT_EQ(one->source.status().rewritten_chunk_count, 40U);
+  EXPECT_LE(old_store.count(StoreCall::put_chunk), 42U + 42U) << "each once";
+  EXPECT_EQ(old_store.count(StoreCall::release_lease), 0U);
+  EXPECT_GT(most, 4U) << "several at a time";
+  old_store.hold(FakeParkingStore::Hold::none);
+  old_store.deliver_all();
+  sink.answer_at_once(Verdict::delivered);
+  live(one, 10min);
+  EXPECT_TRUE(everything_arrived());
+  EXPECT_TRUE(one->source.is_drained());
 }
 
 TEST_F(ParkedAgeTest, a_rewrite_that_fails_or_dies_on_the_way_loses_nothing) {

@@ -121,10 +121,16 @@ class ParkedSourceTest : public testing::Test {
     std::int32_t position = 0;
     for (std::uint64_t i = first; i <= last; ++i) put(head, position++, chunk_of(head, i, signal));
   }
+  // As its writer does: what is not there, or not in `parked`, does not count.
   void seal(const SegmentHead& head) {
     SegmentSummary summary;
     for (const StoredChunk& chunk : store.chunks(head.name.id)) {
+      while (summary.chunk_count < chunk.position) summary.uncounted.push_back({summary.chunk_count++});
       summary.chunk_count = chunk.position + 1;
+      if (!parked.contains(chunk.id)) {
+        summary.uncounted.push_back({chunk.position, chunk.signal, chunk.item_count});
+        continue;
+      }
       summary.item_count[model::index_of(chunk.signal)] += chunk.item_count;
       summary.raw_bytes += chunk.raw_size;
       summary.stored_bytes += chunk.payload->size();

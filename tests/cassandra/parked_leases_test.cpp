@@ -165,6 +165,32 @@ TEST_F(ParkedLeasesTest, a_recoverer_that_was_frozen_and_wakes_after_its_lease_i
   EXPECT_LE(repeated_count(), 4U);
 }
 
+TEST_F(ParkedLeasesTest, what_the_collector_refuses_after_the_lease_is_gone_is_in_quarantine_and_not_sent_again) {
+  const SegmentHead head = sealed(writer_in(5), 1, 4);
+  sink.answer_later();
+  const auto one = recoverer();
+  live(one, 2s);
+  ASSERT_EQ(sink.pending_count(), 4U);
+  clock.advance(10min);  // frozen; its lease is gone
+  one->source.tend(now());
+  model::Ack partly = FakeSink::make(sink.pending_id(0), Verdict::delivered, "2 too old");
+  partly.refused_item_count = 2;
+  store.fail_next(StoreCall::put_quarantined, 2, {.outcome = Outcome::not_taken});
+  sink.ack(0, partly);
+  sink.ack(0, Verdict::rejected, "400 bad");
+  sink.ack_all(Verdict::delivered);
+  sink.answer_at_once(Verdict::delivered);
+  live(one, 1min);
+  ASSERT_EQ(store.quarantined().size(), 2U);
+  EXPECT_EQ(store.quarantined()[0].chunk.id.sequence, 1U);
+  EXPECT_EQ(store.quarantined()[0].refused_item_count, 2U);
+  EXPECT_EQ(store.quarantined()[1].refused_item_count, 10U);
+  EXPECT_TRUE(is_replayed(head));
+  EXPECT_EQ(entry_of(head).quarantined_items[0], 12U);
+  EXPECT_EQ(entry_of(head).replayed_items[0], 40U);
+  EXPECT_EQ(sink.submitted().size(), 4U);
+}
+
 TEST_F(ParkedLeasesTest, while_one_is_frozen_another_goes_on_and_only_what_was_in_flight_is_repeated) {
   const SegmentHead head = sealed(writer_in(5), 1, 40);
   sink.answer_later();

@@ -347,26 +347,6 @@ TEST_F(ParkedSourceTest, items_that_the_collector_refuses_of_a_chunk_are_in_quar
   EXPECT_TRUE(is_replayed(head));
 }
 
-TEST_F(ParkedSourceTest, a_damaged_chunk_goes_to_quarantine_with_its_reason_and_blocks_nothing) {
-  const SegmentHead head = open(1);
-  put(head, 1, 3);
-  StoredChunk damaged = pack(chunk_of(head, 4)).value();
-  damaged.position = 3;
-  damaged.checksum += 1;
-  store.put_chunk(head.name, damaged, 1, [](const StoreStatus&) {});
-  put(head, 4, chunk_of(head, 5));
-  seal(head);
-  const auto one = recoverer();
-  live(one, 20s);
-  EXPECT_TRUE(is_replayed(head));
-  EXPECT_EQ(sink.submitted().size(), 4U);
-  ASSERT_EQ(store.quarantined().size(), 1U);
-  EXPECT_NE(store.quarantined()[0].reason.find("checksum"), std::string::npos);
-  EXPECT_EQ(one->source.status().damaged_chunk_count, 1U);
-  EXPECT_EQ(entry_of(head).quarantined_items[0], 10U);
-  EXPECT_EQ(reports.size(), 1U);
-}
-
 TEST_F(ParkedSourceTest, an_unknown_outcome_is_tried_again_and_counts_nowhere) {
   const SegmentHead head = sealed(1, 1, 2);
   int turn = 0;

@@ -1,32 +1,15 @@
-// Memory that runs out at one moment: replaces operator new, so that the n-th allocation of a call fails. Included by
-// one file of a test program.
+// Replaces operator new, so that memory fails when memory_that_fails.hpp says so. Included by one file of a test
+// program.
 #pragma once
 
 #include <cstdlib>
 #include <new>
 
-namespace arca::fakes {
-inline constinit thread_local long allocations_until_failure = -1;  // negative: none fails
-
-// Calls with the n-th allocation failing. False if there were fewer.
-template <class Call>
-bool fails_at(long n, Call call) {
-  allocations_until_failure = n;
-  try {
-    call();
-  } catch (const std::bad_alloc&) {
-    // As the threads that call see it.
-  }
-  const bool has_failed = allocations_until_failure < 0;
-  allocations_until_failure = -1;
-  return has_failed;
-}
-
-}  // namespace arca::fakes
+#include "fakes/memory_that_fails.hpp"
 
 [[gnu::noinline]] void* operator new(std::size_t size) {
   long& left = arca::fakes::allocations_until_failure;
-  if (left >= 0 && left-- == 0) throw std::bad_alloc();
+  if (left >= 0 && !arca::fakes::ClusterMemory::is_used() && left-- == 0) throw std::bad_alloc();
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "cassandra/store_columns.hpp"
 
 namespace arca::fakes {
 
@@ -92,6 +93,7 @@ std::optional<StoreFailure> FakeParkingStore::failure_of(const StoreCallRecord& 
 // --- parking -------------------------------------------------------------------------------------
 
 void FakeParkingStore::open_segment(const SegmentHead& head, StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::open_segment, head.name},
       [this, head] {
@@ -105,6 +107,7 @@ void FakeParkingStore::open_segment(const SegmentHead& head, StoreDone done) noe
 
 void FakeParkingStore::put_chunk(const SegmentName& segment, const StoredChunk& chunk, std::int64_t timestamp_us,
                                  StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::put_chunk, segment, chunk.position, chunk.id, timestamp_us},
       [this, segment, chunk, timestamp_us] {
@@ -121,6 +124,7 @@ void FakeParkingStore::put_chunk(const SegmentName& segment, const StoredChunk& 
 
 void FakeParkingStore::seal_segment(const SegmentName& segment, base::WallTime at, const SegmentSummary& summary,
                                     StoreDone done) noexcept {
+  const ClusterMemory memory;
   run(
       {StoreCall::seal_segment, segment, summary.chunk_count},
       [this, segment, at, summary] {
@@ -222,6 +226,7 @@ void FakeParkingStore::list_segments(base::WallTime bucket, std::int16_t shard, 
 }
 
 void FakeParkingStore::read_segment(const SegmentName& segment, StoreRead<std::optional<SegmentEntry>> done) noexcept {
+  const ClusterMemory memory;
   run<std::optional<SegmentEntry>>(
       {StoreCall::read_segment, segment},
       [this, segment]() -> std::optional<SegmentEntry> {
@@ -291,10 +296,22 @@ void FakeParkingStore::mark_replayed(const SegmentName& segment, const Progress&
   run(
       {StoreCall::mark_replayed, segment, progress.position},
       [this, segment, progress] {
-        SegmentEntry& entry = row_of(segment).entry;
-        entry.replay_position = progress.position;
-        entry.quarantined_items = progress.quarantined_items;
-        if (progress.done_at) entry.replayed_at = progress.done_at;
+        KeptSegment& kept = row_of(segment);
+        SegmentEntry& entry = kept.entry;
+        const std::int64_t time = write_time_of_position(progress.position, stage_of(progress));
+        if (progress.done_at && time >= kept.ended_time) {
+          kept.ended_time = time;
+          entry.replayed_at = progress.done_at;
+          if (progress.missing) entry.missing = progress.missing;
+          if (progress.moved_to) entry.moved_to = progress.moved_to;
+        }
+        if (time < kept.progress_time) return;
+        kept.progress_time = time;
+        Progress how_far = progress;
+        how_far.done_at.reset();
+        how_far.missing.reset();
+        how_far.moved_to.reset();
+        how_far.apply_to(entry);
       },
       std::move(done));
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cassandra/store.hpp"
+#include "fakes/memory_that_fails.hpp"
 #include "os/clock.hpp"
 
 namespace arca::fakes {
@@ -141,6 +142,11 @@ class FakeParkingStore final : public cassandra::ParkingStore {
   // Until none is left, those included that come meanwhile.
   void deliver_all();
 
+  // --- for tests: what a cluster may lose -------------------------------------------------
+  void lose_chunk(const cassandra::Uuid& segment, std::int32_t position);
+  void lose_all_chunks();  // the table is truncated
+  void lose_directory();
+
   // --- for tests: what is in it -----------------------------------------------------------
   [[nodiscard]] std::size_t count(StoreCall call) const;
   [[nodiscard]] std::vector<StoreCallRecord> calls() const;
@@ -160,6 +166,8 @@ class FakeParkingStore final : public cassandra::ParkingStore {
   struct KeptSegment {
     bool has_head = false;  // else: an update without a row
     cassandra::SegmentEntry entry;
+    std::int64_t progress_time = 0;  // of the last progress that counted, and of the last end
+    std::int64_t ended_time = 0;
     base::SteadyTime ends_at{};
   };
   struct KeptChunk {

@@ -97,6 +97,22 @@ void FakeParkingStore::deliver_all() {
   }
 }
 
+void FakeParkingStore::lose_chunk(const Uuid& segment, std::int32_t position) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = chunks_.find(segment); found != chunks_.end()) found->second.erase(position);
+}
+
+void FakeParkingStore::lose_all_chunks() {
+  const std::lock_guard lock(mutex_);
+  chunks_.clear();
+}
+
+void FakeParkingStore::lose_directory() {
+  const std::lock_guard lock(mutex_);
+  segments_.clear();
+  buckets_.clear();
+}
+
 std::size_t FakeParkingStore::count(StoreCall call) const { return calls(call).size(); }
 
 std::vector<StoreCallRecord> FakeParkingStore::calls() const {

@@ -127,7 +127,9 @@ void Process::make_lanes() {
   flow::DispatcherOptions live;
   live.name = "live";
   live.in_flight_max = 2 * options_.requests_in_flight + 2 + (own_ ? parking_in_flight : 0);
-  const auto keep_rejected = [this](const model::Chunk& chunk, const model::Ack&) { return quarantine_->append(chunk); };
+  const auto keep_rejected = [this](const model::Chunk& chunk, const model::Ack&) {
+    return quarantine_->append(chunk);
+  };
   live.keep_rejected = keep_rejected;
   live.random = jitter();
   live.wake_up = live_lane_.bell;
