@@ -6,6 +6,7 @@
 
 #include "flow/no_writers.hpp"
 #include "flow/writer_files.hpp"
+#include "journal/quarantine.hpp"
 #include "os/environment.hpp"
 #include "os/file_system.hpp"
 #include "os/fork.hpp"
@@ -78,7 +79,9 @@ auto append_to(journal::Journal& journal) {
   return [&journal](const model::Chunk& chunk) { return journal.append(chunk); };
 }
 auto keep_in(journal::Journal& quarantine) {
-  return [&quarantine](const model::Chunk& chunk, const model::Ack&) { return quarantine.append(chunk); };
+  return [&quarantine](const model::Chunk& chunk, const model::Ack&) {
+    return journal::keep_in_quarantine(quarantine, chunk);
+  };
 }
 
 }  // namespace

@@ -35,4 +35,3 @@ bool fails_at(long n, Call call) {
 }
 
 }  // namespace arca::fakes
-

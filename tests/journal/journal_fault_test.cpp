@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "journal/quarantine.hpp"
 #include "journal_fixture.hpp"
 #include "os/random.hpp"
 
@@ -139,6 +140,22 @@ TEST_F(JournalFaultTest, AfterOneFailedSyncTheChunkIsWrittenAnewAndNothingIsLost
     EXPECT_EQ(traces().journaled, 70U);
     expect_law();
   }
+}
+
+TEST_F(JournalFaultTest, AFullDiskIsNoFullQuarantine) {
+  ASSERT_TRUE(keep_in_quarantine(journal(), chunk_of(1, 1000, model::Signal::logs)));
+  files_.fail_when([](Operation operation, const std::string&) { return operation != Operation::read; },
+                   ErrorCode::full);
+  const auto waits = keep_in_quarantine(journal(), chunk_of(2, 1000, model::Signal::logs));
+  ASSERT_FALSE(waits);
+  EXPECT_EQ(waits.error().code(), ErrorCode::unavailable);
+  files_.heal();
+  Result<void> kept;
+  for (std::uint64_t i = 3; kept && i < 10'000; ++i) {
+    kept = keep_in_quarantine(journal(), chunk_of(i, 1000, model::Signal::logs));
+  }
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code(), ErrorCode::full);
 }
 
 TEST_F(JournalFaultTest, ADeviceThatNeverSyncsIsReportedAndBounded) {

@@ -33,13 +33,14 @@ class Connection final : public net::Transport {
   using Done = std::function<void(net::Response)>;
 
   Connection(Collector& collector, model::Signal signal, std::shared_ptr<Life> life)
-      : state_(std::make_shared<State>(State{collector, signal, std::move(life), 0, {}})) {}
+      : state_(std::make_shared<State>(State{collector, signal, std::move(life), 0, {}, false})) {}
   ~Connection() override { end_all(*state_); }
 
   void send(model::Payload payload, std::vector<std::pair<std::string, std::string>> extra_headers,
             base::Duration timeout, Done done) noexcept override {
     State& state = *state_;
     if (state.life->is_dead()) return;
+    if (state.is_closed) return done(without_answer(net::Outcome::not_sent, "closed"));
     Collector& collector = state.collector;
     auto request = std::make_shared<Collector::Request>();
     request->signal = state.signal;
@@ -69,6 +70,10 @@ class Connection final : public net::Transport {
     });
   }
   void cancel_all() noexcept override { end_all(*state_); }
+  void close() noexcept override {
+    state_->is_closed = true;
+    end_all(*state_);
+  }
 
  private:
   struct State {
@@ -77,6 +82,7 @@ class Connection final : public net::Transport {
     const std::shared_ptr<Life> life;
     std::uint64_t last_number;
     std::map<std::uint64_t, Done> waiting;
+    bool is_closed = false;
   };
   static void answer(const std::shared_ptr<State>& state, std::uint64_t number, const net::Response& response) {
     state->life->receive([state, number, response] {

@@ -187,6 +187,9 @@ void History::come_to_rest() {
   for (const auto& process : processes_)
     if (!process->has_ended()) process->begin_shutdown(seconds(5));
   pass(seconds(10));
+  // Somebody recovers from the cluster, though every host there was is lost.
+  if (std::all_of(hosts_.begin(), hosts_.end(), [](const auto& host) { return host->is_lost; }))
+    hosts_.push_back(std::make_unique<Host>(world_, hosts_.size(), options_.memory_directory));
   for (const auto& host : hosts_) {
     if (host->is_lost) continue;
     ProcessOptions options;

@@ -150,7 +150,7 @@ void Process::take_apart() {
   spiller_.reset();
   live_.reset();
   // The transports first: they call back for everything that is under way.
-  if (collector_) collector_->cancel_all();
+  if (collector_) collector_->close();
   live_way_.reset();
   journal_way_.reset();
   others_way_.reset();

@@ -1,6 +1,7 @@
 // The parts list of a simulated process. Compare telemetry/assemble.cpp.
 #include <utility>
 
+#include "journal/quarantine.hpp"
 #include "simulation/process.hpp"
 
 namespace arca::simulation {
@@ -128,7 +129,7 @@ void Process::make_lanes() {
   live.name = "live";
   live.in_flight_max = 2 * options_.requests_in_flight + 2 + (own_ ? parking_in_flight : 0);
   const auto keep_rejected = [this](const model::Chunk& chunk, const model::Ack&) {
-    return quarantine_->append(chunk);
+    return journal::keep_in_quarantine(*quarantine_, chunk);
   };
   live.keep_rejected = keep_rejected;
   live.random = jitter();
