@@ -1,6 +1,10 @@
 // status, inspect and query beside a process that is at work: what it is just writing, moving or removing is no damage.
 #include <atomic>
+#include <functional>
+#include <sstream>
+#include <streambuf>
 #include <thread>
+#include <utility>
 
 #include "cli/run_command.hpp"
 #include "cli/state_fixture.hpp"
@@ -10,6 +14,13 @@ namespace arca::cli {
 namespace {
 
 using testing::Writer;
+
+// Of many sizes: what stands in used memory ends elsewhere than before.
+std::string record_of(std::uint64_t number) {
+  const std::string padding(1 + number * 37 % 600, 'x');
+  return testing::field(
+      2, testing::span_record(number, "a", number) + testing::field(9, testing::text_attribute("pad", padding)));
+}
 
 // Records into its pool, moves every chunk into its journal, of small segments, and delivers from there what is oldest:
 // memory is used again and segments are removed all the time. Beside it a quarantine grows and shrinks.
@@ -53,9 +64,7 @@ class LiveWriterTest : public testing::StateTest {
   void work() {
     for (std::uint64_t i = 1; !stopping_; ++round_count_) {
       for (int n = 0; n < 200; ++n, ++i) {
-        std::string record =
-            testing::span_record(i, "a", i) + testing::field(9, testing::text_attribute("pad", padding_));
-        record = testing::field(2, record);
+        const std::string record = record_of(i);
         if (writer_.pool->append(model::Signal::traces, writer_.context, base::as_bytes(record), 1) !=
             journal::AppendStatus::accepted) {
           break;
@@ -89,7 +98,6 @@ class LiveWriterTest : public testing::StateTest {
     }
   }
 
-  const std::string padding_ = std::string(300, 'x');
   Writer writer_;
   std::unique_ptr<journal::Journal> quarantine_;
   std::atomic<std::uint64_t> round_count_{0};
@@ -110,6 +118,53 @@ TEST_F(LiveWriterTest, StatusCallsNothingDamageAndTheLawHolds) {
 TEST_F(LiveWriterTest, QueryCallsNothingDamage) {
   beside({"query", "traces", "--limit", "1", "--state", state_},
          [](const Outcome& outcome) { return outcome.code == 0 && outcome.err.find("damage") == std::string::npos; });
+}
+
+// What is printed; calls somebody when a line of a chunk has come, once.
+class WatchedText final : public std::stringbuf {
+ public:
+  explicit WatchedText(std::function<void()> at_chunk) : at_chunk_(std::move(at_chunk)) {}
+
+ private:
+  std::streamsize xsputn(const char* from, std::streamsize size) override {
+    const std::streamsize done = std::stringbuf::xsputn(from, size);
+    if (at_chunk_ && str().find("\"kind\":\"chunk\"") != std::string::npos) std::exchange(at_chunk_, {})();
+    return done;
+  }
+  std::function<void()> at_chunk_;
+};
+
+using InspectedPoolTest = testing::StateTest;
+
+TEST_F(InspectedPoolTest, AChunkWhoseMemoryIsUsedAgainMeanwhileIsNoDamage) {
+  Writer writer = make_writer();
+  std::uint64_t number = 0;
+  const auto work = [&] {
+    for (int round = 0; round < 50; ++round) {
+      writer.pool->seal_all();
+      while (const auto claim = writer.pool->claim(model::SignalSet::all(), clock_.steady_now())) {
+        if (!*claim) break;
+        model::Ack ack;
+        ack.chunk_id = (*claim)->chunk.id;
+        ack.verdict = model::Verdict::delivered;
+        ASSERT_TRUE(writer.pool->settle(ack));
+      }
+      for (int i = 0; i < 400; ++i) {
+        const std::string record = record_of(++number);
+        ASSERT_EQ(writer.pool->append(model::Signal::traces, writer.context, base::as_bytes(record), 1),
+                  journal::AppendStatus::accepted);
+      }
+    }
+  };
+  work();
+  const std::uint64_t before = number;
+  WatchedText text(work);
+  std::ostream out(&text);
+  std::ostringstream err;
+  Console console(out, err, false, false);
+  EXPECT_EQ(run_command_line({"inspect", writer.directory->pool_link(), "--json"}, console), 0) << text.str();
+  EXPECT_GT(number, before);
+  EXPECT_NE(text.str().find("\"kind\":\"changed\""), std::string::npos) << text.str();
 }
 
 }  // namespace
