@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "os/random.hpp"
 
 namespace arca::cassandra {
