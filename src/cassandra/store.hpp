@@ -8,6 +8,12 @@
 // segment unsealed for segment_lifetime plus segment_margin, by its own clock, knows that nothing is added to it any
 // more that anybody counted: what it reads then is whole. A segment that its writer has sealed is whole at once.
 //
+// The writer's clock can stand still with all of its machine (a virtual machine that is paused). So the end of a
+// segment whose seal was not known says only what was found until then. If the seal, when it comes, counts more, the
+// segment is read again: its gaps, and what is behind. The writer believes an end only if all that it counts was found,
+// or if it was written by one who knew the seal. What is missing then is lost, and both say so: it never counts as
+// delivered.
+//
 // No row is ever deleted; everything ends by its TTL.
 #pragma once
 
