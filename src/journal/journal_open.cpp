@@ -134,11 +134,14 @@ Result<void> Journal::State::Replay::verify(const SegmentItem& item) {
     return {};
   }
   skip(item.offset, item.size);
-  const bool is_known = state_.find_locked(item.header.id, nullptr) != nullptr;
+  if (state_.find_locked(item.header.id, nullptr) != nullptr) {  // as far as known it lies elsewhere, too
+    note(item);
+    return {};
+  }
   apply(item);
   model::Signal signal{};
   ChunkEntry* const entry = state_.find_locked(item.header.id, &signal);
-  if (!is_known && entry != nullptr) state_.end_chunk_locked(*entry, signal, {.settlement = Settlement::lost});
+  if (entry != nullptr) state_.end_chunk_locked(*entry, signal, {.settlement = Settlement::lost});
   return {};
 }
 
@@ -149,10 +152,19 @@ void Journal::State::Replay::apply(const SegmentItem& item) {
 }
 
 void Journal::State::Replay::apply_chunk(const SegmentItem& item) {
-  if (state_.find_locked(item.header.id, nullptr) != nullptr) return;
+  const ChunkPlace place{found_.number, static_cast<std::uint32_t>(item.offset / record_alignment),
+                         item.header.payload_size};
+  if (ChunkEntry* const known = state_.find_locked(item.header.id, nullptr)) {
+    // It was written anew because the sync of its first segment failed: of what is there only this one was promised.
+    if (!item.header.is_copy) return;
+    --state_.segments_[known->place.segment].unsettled_count;
+    ++state_.segments_[place.segment].unsettled_count;
+    known->place = place;
+    return;
+  }
   ChunkEntry entry;
   entry.id = item.header.id;
-  entry.place = {found_.number, static_cast<std::uint32_t>(item.offset / record_alignment), item.header.payload_size};
+  entry.place = place;
   entry.sealed_at = item.header.sealed_at;
   entry.order = state_.next_order_++;
   entry.item_count = item.header.item_count;

@@ -142,6 +142,29 @@ TEST_F(JournalFaultTest, AfterOneFailedSyncTheChunkIsWrittenAnewAndNothingIsLost
   }
 }
 
+// Of the first one the header may reach the disk, and not the payload.
+TEST_F(JournalFaultTest, AfterAFailedSyncAndAPowerLossTheCopyIsGivenAndNotWhatIsLeftOfTheFirst) {
+  options_.durability = Durability::power;
+  options_.size_max = 16U << 20U;
+  options_.segment_size = 4U << 20U;
+  reopen();
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    append(2 * seed, 20'000);
+    bool has_failed = false;
+    files_.fail_when([&](Operation operation, const std::string&) {
+      return operation == Operation::sync && !std::exchange(has_failed, true);
+    });
+    append(2 * seed + 1, 20'000);
+    EXPECT_TRUE(has_failed);
+    files_.heal();
+    lose_power(seed);
+    ASSERT_EQ(contents(), (std::vector<std::uint64_t>{2 * seed, 2 * seed + 1}));
+    EXPECT_EQ(traces().lost, 0U);
+    settle(2 * seed);
+    settle(2 * seed + 1);
+  }
+}
+
 TEST_F(JournalFaultTest, AFullDiskIsNoFullQuarantine) {
   ASSERT_TRUE(keep_in_quarantine(journal(), chunk_of(1, 1000, model::Signal::logs)));
   files_.fail_when([](Operation operation, const std::string&) { return operation != Operation::read; },

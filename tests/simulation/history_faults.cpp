@@ -108,9 +108,11 @@ void History::fault_of_disk(Host& host) {
   auto dice = std::make_shared<Dice>(dice_.next(), "disk");
   const auto percent = static_cast<std::uint32_t>(dice_.between(1, 60));
   const bool only_syncs = dice_.chance(50);
-  host.disk.fail_when([dice, percent, only_syncs](fakes::Operation operation, const std::string&) {
+  host.disk.fail_when([this, dice, percent, only_syncs](fakes::Operation operation, const std::string& path) {
     if (only_syncs && operation != fakes::Operation::sync) return false;
-    return dice->chance(percent);
+    if (!dice->chance(percent)) return false;
+    world_.note("disk: {} of {} fails", static_cast<int>(operation), path);
+    return true;
   });
   world_.after(time, [&host] { host.disk.heal(); });
 }

@@ -72,7 +72,8 @@ void Process::make_ends() {
   collector_ = std::make_unique<sinks::CollectorSink>(std::move(options), host_.clock);
   guarded_collector_ = std::make_unique<flow::GuardedSink>(*collector_, host_.clock, flow::BreakerOptions{}, jitter());
   disk_sink_ = std::make_unique<sinks::DiskSink>(*journal_);
-  watched_disk_ = std::make_unique<WatchedSink>(*disk_sink_, surroundings_.oracle, safety_of(options_.durability));
+  watched_disk_ = std::make_unique<WatchedSink>(*disk_sink_, surroundings_.world, surroundings_.oracle,
+                                                safety_of(options_.durability));
   guarded_disk_ = std::make_unique<flow::GuardedSink>(*watched_disk_, host_.clock, flow::BreakerOptions{}, jitter());
   if (!options_.uses_cassandra) return;
 
@@ -84,8 +85,9 @@ void Process::make_ends() {
   };
   own_ = make_sink();
   foreign_ = make_sink();
-  watched_own_ = std::make_unique<WatchedSink>(*own_, surroundings_.oracle, Safety::cluster);
-  watched_foreign_ = std::make_unique<WatchedSink>(*foreign_, surroundings_.oracle, Safety::cluster);
+  watched_own_ = std::make_unique<WatchedSink>(*own_, surroundings_.world, surroundings_.oracle, Safety::cluster);
+  watched_foreign_ =
+      std::make_unique<WatchedSink>(*foreign_, surroundings_.world, surroundings_.oracle, Safety::cluster);
   parking_ = std::make_unique<flow::GuardedSink>(*watched_own_, host_.clock, flow::BreakerOptions{}, jitter());
   parking_for_others_ = std::make_unique<flow::GuardedSink>(*watched_foreign_, *parking_);
   if (options_.recovers) {
@@ -162,6 +164,8 @@ void Process::make_lanes() {
 
 Result<void> Process::append(const model::Chunk& chunk) {
   auto appended = journal_->append(chunk);
+  surroundings_.world.note("{} spills chunk {}: {}", options_.name, model::to_string(chunk.id),
+                           appended ? "kept" : appended.error().message());
   if (appended && !life_->is_dead())
     surroundings_.oracle.kept(records_in(chunk.payload.flatten()), safety_of(options_.durability));
   return appended;
