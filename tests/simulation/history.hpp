@@ -21,10 +21,10 @@ inline constexpr std::array<std::string_view, 15> fault_kinds{
 
 struct HistoryOptions {
   std::uint64_t seed = 1;
-  std::uint32_t turns = 250;      // how often the dice are thrown
-  std::set<std::string> without;  // kinds of fault
-  bool tells = false;             // prints the story
-  std::string memory_directory;   // on tmpfs
+  std::uint32_t turns = 250;        // how often the dice are thrown
+  std::set<std::string> without{};  // kinds of fault
+  bool tells = false;               // prints the story
+  std::string memory_directory{};   // on tmpfs
 };
 
 struct Outcome {

@@ -26,7 +26,12 @@ class FakeLink final : public CassandraLink {
 
   cassandra::ParkingStore& store() noexcept override { return store_; }
   cassandra::ConnectionStatus connection() const override {
-    return {.connected = connected.load(), .node_count = 3, .up_count = connected ? 2U : 0U, .last_error = "refused"};
+    cassandra::ConnectionStatus status;
+    status.connected = connected.load();
+    status.node_count = 3;
+    status.up_count = connected ? 2U : 0U;
+    status.last_error = "refused";
+    return status;
   }
   Result<cassandra::SchemaReport> prepare() override {
     if (++prepare_count <= prepare_failures) throw std::bad_alloc();
