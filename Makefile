@@ -3,9 +3,11 @@ PRESET ?= release
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10000
+SEED_BASE ?= 1
 
 .DEFAULT_GOAL := all
-.PHONY: all setup run run-cassandra test check format bench bench-quick bench-cassandra bench-cassandra-quick soak fuzz install clean help
+.PHONY: all setup run run-cassandra test check format bench bench-quick bench-cassandra bench-cassandra-quick soak sim fuzz install clean help
 
 all:          ## build the library, the program, the examples and the tests (PRESET=release)
 	@tools/build $(PRESET) --jobs $(JOBS)
@@ -59,6 +61,11 @@ soak:         ## 10,000 crash trials and a minute of each fuzz target
 	@tools/build release --jobs $(JOBS)
 	@tools/run_soak
 	@tools/run_fuzz $(FUZZ_SECONDS)
+
+sim:          ## SEEDS (10,000) simulated histories of faults from SEED_BASE (1) on
+	@tools/setup
+	@tools/build release --jobs $(JOBS) arca_sim
+	@tools/run_sim $(SEEDS) $(SEED_BASE)
 
 fuzz:         ## FUZZ_SECONDS (60) of each fuzz target
 	@tools/setup

@@ -17,12 +17,7 @@ namespace {
 // A file that cannot be opened is no damage: the host may be out of descriptors for as long as it likes.
 constexpr std::uint8_t read_failures_max = 64;
 constexpr base::Duration read_retry_delay = std::chrono::seconds(1);
-constexpr base::Duration read_retry_delay_max = std::chrono::minutes(1);
-
-base::Duration read_retry_delay_after(std::uint8_t failure_count) noexcept {
-  constexpr std::uint8_t doublings_max = 6;
-  return std::min(read_retry_delay * (1 << std::min(failure_count, doublings_max)), read_retry_delay_max);
-}
+constexpr std::uint8_t read_retry_doublings_max = 6;
 
 tl::unexpected<Error> not_ours() {
   return failure(ErrorCode::shut_down, "this journal belongs to the parent process; a forked child opens its own");
@@ -188,7 +183,7 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
       continue;
     }
     if (outcome == ReadOutcome::failed && (!file || ++again->read_failure_count < read_failures_max)) {
-      queue(signal).release(*again, now + read_retry_delay_after(again->read_failure_count));
+      queue(signal).release(*again, now + read_retry_delay * (1 << std::min(again->read_failure_count, read_retry_doublings_max)));
       return failure(error.with_context("claim " + model::to_string(entry.id)));
     }
     give_up_damaged_locked(*again, signal);
