@@ -50,8 +50,7 @@ class RecoverCommand final : public Command {
          {"Sends rows that another exporter has written", "arca recover --scan-rows --scan 2026-05"}},
         {{ExitCode::ok, "nothing is left, but for what lives; or --watch was told to stop"},
          {ExitCode::failure,
-          "the state directory, or a writer in it, cannot be read; or the Collector refused records for good, and the "
-          "quarantine keeps them"},
+          "the state directory, or a writer in it, cannot be read; or the Collector refused records for good"},
          {ExitCode::usage, ""},
          {ExitCode::law_broken, "records are lost, or the ledger's law does not hold"},
          {ExitCode::not_reachable,

@@ -109,6 +109,7 @@ class QueryCassandraTest : public testing::QueryTest {
       client_ = std::move(*cassandra::CqlClient::open(settings));
       EXPECT_TRUE(client_->wait_connected(60s));
       store_ = std::move(*cassandra::CqlStore::create(*client_, keyspace_));
+      store_->set_datacenter(client_->status().datacenter);
     }
     return *store_;
   }
