@@ -126,7 +126,9 @@ model::Totals final_totals(const model::Totals& pool, const model::Totals& journ
     sum.journaled = 0;  // it is empty
     const std::uint64_t settled = sum.delivered + sum.parked + sum.quarantined + sum.lost;
     if (settled > sum.accepted) {
-      sum.delivered -= std::min(sum.delivered, settled - sum.accepted);
+      const std::uint64_t twice = std::min(sum.delivered, settled - sum.accepted);
+      sum.delivered -= twice;
+      sum.accepted = settled - twice;  // the writer died when the journal had a record and the pool had not counted it
     } else {
       sum.lost += sum.accepted - settled;
     }

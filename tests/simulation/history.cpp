@@ -1,6 +1,7 @@
 #include "simulation/history.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/crash_point.hpp"
@@ -41,7 +42,13 @@ History::~History() {
   base::crash_hook.store(nullptr);
 }
 
-Outcome History::run() {
+Outcome History::run(const HistoryOptions& options) {
+  Outcome outcome;
+  std::thread([&] { outcome = History(options).live(); }).join();
+  return outcome;
+}
+
+Outcome History::live() {
   make_hosts();
   for (std::uint32_t turn = 0; turn < options_.turns; ++turn) take_turn();
   end_faults();

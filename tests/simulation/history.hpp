@@ -38,11 +38,13 @@ struct Outcome {
 
 class History {
  public:
-  explicit History(HistoryOptions options);
-  ~History();
-  Outcome run();
+  // On a thread of its own: what threads remember of pools would else make a second run differ from the first.
+  static Outcome run(const HistoryOptions& options);
 
  private:
+  explicit History(HistoryOptions options);
+  ~History();
+  Outcome live();
   void make_hosts();
   void start_process(Host& host);
   void take_turn();

@@ -17,7 +17,7 @@ struct Arguments {
   bool minimises = false;
 };
 
-bool fails(const HistoryOptions& options) { return !History(options).run().verdict.broken.empty(); }
+bool fails(const HistoryOptions& options) { return !History::run(options).verdict.broken.empty(); }
 
 // Leaves out kinds of fault, then turns, as long as it goes on failing.
 HistoryOptions minimised(HistoryOptions options) {
@@ -54,7 +54,7 @@ int run(Arguments arguments) {
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     HistoryOptions options = arguments.history;
     options.seed += i;
-    const Outcome outcome = History(options).run();
+    const Outcome outcome = History::run(options);
     sum.accepted += outcome.verdict.accepted;
     sum.arrived += outcome.verdict.arrived;
     sum.quarantined += outcome.verdict.quarantined;

@@ -21,7 +21,7 @@ TEST(Simulation, NothingIsLostInAnyHistory) {
   const std::uint64_t count = number_from("ARCA_SIM_SEEDS", 2000);
   Verdict sum;
   for (std::uint64_t seed = base; seed < base + count; ++seed) {
-    const Outcome outcome = History({.seed = seed, .memory_directory = memory.path()}).run();
+    const Outcome outcome = History::run({.seed = seed, .memory_directory = memory.path()});
     for (const std::string& broken : outcome.verdict.broken)
       ADD_FAILURE() << "seed " << seed << ": " << broken << "\n  build/release/arca_sim --seed " << seed
                     << " --tell shows how it came to that";
@@ -46,8 +46,8 @@ TEST(Simulation, NothingIsLostInAnyHistory) {
 TEST(Simulation, TheSameSeedIsTheSameHistory) {
   const support::TemporaryDirectory memory("/dev/shm");
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    const Outcome first = History({.seed = seed, .memory_directory = memory.path()}).run();
-    const Outcome second = History({.seed = seed, .memory_directory = memory.path()}).run();
+    const Outcome first = History::run({.seed = seed, .memory_directory = memory.path()});
+    const Outcome second = History::run({.seed = seed, .memory_directory = memory.path()});
     EXPECT_EQ(first.digest, second.digest) << "seed " << seed;
     EXPECT_EQ(first.steps, second.steps) << "seed " << seed;
   }
