@@ -84,7 +84,8 @@ TEST_F(CassandraFork, ParentAndChildParkTheirOwnEachOverItsOwnConnectionAndEvery
 
   std::string said;
   char buffer[4096];
-  for (ssize_t n = 0; (n = ::read(ids[0], buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ids[0], buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(n));
   ::close(ids[0]);
   int ended = -1;
   const bool has_ended = support::wait_until([&] { return ::waitpid(child, &ended, WNOHANG) == child; }, patience);
