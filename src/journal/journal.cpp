@@ -183,7 +183,8 @@ Result<std::optional<model::Claim>> Journal::State::claim(model::SignalSet signa
       continue;
     }
     if (outcome == ReadOutcome::failed && (!file || ++again->read_failure_count < read_failures_max)) {
-      queue(signal).release(*again, now + read_retry_delay * (1 << std::min(again->read_failure_count, read_retry_doublings_max)));
+      queue(signal).release(
+          *again, now + read_retry_delay * (1 << std::min(again->read_failure_count, read_retry_doublings_max)));
       return failure(error.with_context("claim " + model::to_string(entry.id)));
     }
     give_up_damaged_locked(*again, signal);

@@ -1,10 +1,9 @@
 // What the Collector refuses for good, whole chunks or some of their items, and the quarantine that keeps it.
-#include "flow/dispatcher.hpp"
-
 #include <set>
 #include <string>
 #include <vector>
 
+#include "flow/dispatcher.hpp"
 #include "flow/flow_fixture.hpp"
 
 namespace arca::flow {
