@@ -279,7 +279,9 @@ void CassandraSink::State::take_watched(const SegmentName& name, const StoreStat
     if (!entry) {
       ++account_.missing_segment_count;
       os::log(os::LogLevel::error, "segment {} is no longer in Cassandra's directory", to_string(name.id));
-      return settle(segment, segment->found, segment->quarantined);
+      settle(*segment, segment->found, segment->quarantined);
+      waiting_.erase(segment);
+      return;
     }
     if (!entry->replayed_at) return;
     ItemCounts found = found_items(*entry, segment->summary.uncounted);
@@ -297,7 +299,8 @@ void CassandraSink::State::take_watched(const SegmentName& name, const StoreStat
       segment->found = found;
       segment->quarantined = quarantined;
     } else if (is_complete || (entry->sealed_at && is_over(*entry))) {
-      settle(segment, found, quarantined);
+      settle(*segment, found, quarantined);
+      waiting_.erase(segment);
     } else if (!entry->sealed_at) {
       // Somebody has ended it who could not know what is in it: the seal never arrived, or our clock stood still.
       later.add([self = shared_from_this(), name, at = segment->sealed_at, summary = segment->summary] {
@@ -307,26 +310,27 @@ void CassandraSink::State::take_watched(const SegmentName& name, const StoreStat
   });
 }
 
-void CassandraSink::State::settle(std::deque<WaitingSegment>::iterator segment, const ItemCounts& found,
+void CassandraSink::State::settle(const WaitingSegment& segment, const ItemCounts& found,
                                   const ItemCounts& quarantined) {
   std::uint64_t lost_count = 0;
   for (std::size_t i = 0; i < model::signal_count; ++i) {
-    const std::uint64_t items = segment->summary.item_count[i];
+    lost_count += segment.summary.item_count[i] - std::min(segment.summary.item_count[i], found[i]);
+  }
+  if (lost_count > 0) {  // said before it is counted: the text may be too much for the memory
+    os::log(os::LogLevel::error,
+            "{} items in segment {} are lost: Cassandra had acknowledged them, and has them no more", lost_count,
+            to_string(segment.name.id));
+  }
+  for (std::size_t i = 0; i < model::signal_count; ++i) {
+    const std::uint64_t items = segment.summary.item_count[i];
     const std::uint64_t found_of_them = std::min(items, found[i]);
     const std::uint64_t rejected = std::min(found_of_them, quarantined[i]);
     account_.quarantined[i] += rejected;
     account_.delivered[i] += found_of_them - rejected;
     account_.lost[i] += items - found_of_them;
-    lost_count += items - found_of_them;
   }
-  if (lost_count > 0) {
-    os::log(os::LogLevel::error,
-            "{} items in segment {} are lost: Cassandra had acknowledged them, and has them no more", lost_count,
-            to_string(segment->name.id));
-  }
-  if (segment->summary.item_count[model::index_of(model::Signal::metrics)] > 0)
+  if (segment.summary.item_count[model::index_of(model::Signal::metrics)] > 0)
     metric_segments_.fetch_sub(1, std::memory_order_release);
-  waiting_.erase(segment);
 }
 
 ParkedAccount CassandraSink::State::account() const {

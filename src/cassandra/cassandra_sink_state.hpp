@@ -64,7 +64,7 @@ class CassandraSink::State : public std::enable_shared_from_this<CassandraSink::
   void tend_segments(base::SteadyTime now, Later& later);
   void watch(base::SteadyTime now, Later& later);
   void take_watched(const SegmentName& name, const StoreStatus& status, const std::optional<SegmentEntry>& entry);
-  void settle(std::deque<WaitingSegment>::iterator segment, const ItemCounts& found, const ItemCounts& quarantined);
+  void settle(const WaitingSegment& segment, const ItemCounts& found, const ItemCounts& quarantined);
 
   // Asks the store something; if there is no memory even for that, nothing was sent, and `take` is told so.
   template <class Send, class Take>
