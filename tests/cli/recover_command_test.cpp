@@ -58,7 +58,8 @@ TEST_F(RecoverCommandTest, WhatACollectorRefusesOfAChunkIsKeptInTheQuarantine) {
   EXPECT_EQ(traces["delivered"], 140);  // of two chunks, one of the journal and one of the pool
   EXPECT_EQ(traces["quarantined"], 10);
   EXPECT_EQ(traces["lost"], 0);
-  EXPECT_EQ(run({"inspect", state_ + "/quarantine", "--records"}).out.find("test.seq=150") == std::string::npos, false);
+  const Outcome kept = run({"inspect", state_ + "/quarantine", "--records"});
+  EXPECT_NE(kept.out.find("test.seq=150"), std::string::npos) << kept.out.substr(kept.out.size() / 2) << kept.err;
 }
 
 TEST_F(RecoverCommandTest, ACollectorThatRefusesAllForGoodIsAFailureThoughNothingIsLost) {
