@@ -13,8 +13,7 @@ namespace arca::journal {
 namespace {
 
 // How often in a row a chunk that the device cannot read is tried before it is given up as damaged, and the waits
-// between: about an hour in all, because a path to a disk that fails over, or a server that starts anew, takes minutes.
-// A file that cannot be opened is no damage: the host may be out of descriptors for as long as it likes.
+// between: an hour in all, for a path that fails over. A file that cannot be opened is no damage at all.
 constexpr std::uint8_t read_failures_max = 64;
 constexpr base::Duration read_retry_delay = std::chrono::seconds(1);
 constexpr std::uint8_t read_retry_doublings_max = 6;
