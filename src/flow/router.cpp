@@ -22,6 +22,15 @@ struct Route {
 // Shared, not copied, from one route to the next: a copy may find no memory, and the verdict would have nowhere to go.
 using SharedDone = std::shared_ptr<model::AckCallback>;
 
+// Null for want of memory; `done` is then where it was.
+SharedDone share(model::AckCallback& done) noexcept {
+  try {
+    return std::make_shared<model::AckCallback>(std::move(done));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 // One chunk on its way through one route.
 struct Delivery {
   std::size_t route = 0;
@@ -154,13 +163,7 @@ model::Readiness Router::readiness(model::Signal signal, base::SteadyTime now) n
 
 void Router::submit(model::Chunk chunk, model::AckCallback done) noexcept {
   const Choice choice = state_->choose(chunk.signal, state_->clock.steady_now(), collector_route);
-  SharedDone shared;
-  try {
-    if (choice.route) shared = std::make_shared<model::AckCallback>(std::move(done));
-  } catch (const std::bad_alloc&) {
-    // `done` is where it was.
-  }
-  if (shared) {
+  if (const SharedDone shared = choice.route ? share(done) : nullptr) {
     state_->submit(*choice.route, std::move(chunk), shared);
   } else {  // for want of memory, or somebody else took the last permit between readiness() and now
     done(model::not_sent_for_want_of_memory(chunk.id));
