@@ -71,7 +71,7 @@ if(ARCA_BUILD_TESTS AND TARGET arca_telemetry AND TARGET arca_cassandra)
   add_executable(arca_simulation_tests ${tests})
   target_link_libraries(arca_simulation_tests PRIVATE arca_warnings arca_simulation GTest::gtest_main)
   gtest_discover_tests(arca_simulation_tests TEST_PREFIX "simulation." DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS simulation TIMEOUT 900)
+    PROPERTIES LABELS simulation TIMEOUT 1800)
 endif()
 
 # bench/*.cpp: each file with "_bench" in its name is a program of its own; the others are linked to all of them.
