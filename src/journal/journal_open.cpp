@@ -107,11 +107,11 @@ Result<bool> Journal::State::Replay::is_index_cut_at(std::uint64_t offset) {
   return bytes->size() > 8 && std::equal(expected.begin(), expected.begin() + 9, bytes->begin());
 }
 
-// In the segment that was open when its writer died, a header may have reached the disk without its payload.
-// Elsewhere payloads are verified when they are claimed.
+// In a segment that was never closed (its writer died, or gave it up after a failed sync), a header may have reached the
+// disk without its payload. Elsewhere payloads are verified when they are claimed.
 Result<void> Journal::State::Replay::verify(const SegmentItem& item) {
   const bool is_chunk = item.header.type == RecordType::chunk;
-  if (!is_last_ || !is_chunk || found_.reader.is_closed()) {
+  if (!is_chunk || found_.reader.is_closed()) {
     apply(item);
     return {};
   }
@@ -131,6 +131,10 @@ Result<void> Journal::State::Replay::verify(const SegmentItem& item) {
     ++state_.damage_.torn_tail_count;
     end_ = item.offset;
     dirty_end_ = item.offset + item.size;
+    return {};
+  }
+  if (!is_last_) {  // a copy may follow in a later segment
+    apply(item);
     return {};
   }
   skip(item.offset, item.size);

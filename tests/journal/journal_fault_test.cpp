@@ -165,6 +165,36 @@ TEST_F(JournalFaultTest, AfterAFailedSyncAndAPowerLossTheCopyIsGivenAndNotWhatIs
   }
 }
 
+// Nobody was promised what its writer was just appending when it died; whoever opens the journal next may give the
+// segment up without having written to it.
+TEST_F(JournalFaultTest, ATornTailInASegmentThatWasGivenUpIsNoChunk) {
+  options_.durability = Durability::power;
+  options_.size_max = 16U << 20U;
+  options_.segment_size = 4U << 20U;
+  reopen();
+  append(1, 20'000);
+  std::uint64_t next = 2;
+  for (std::uint64_t n = 1; n <= 4; ++n) {  // before, in and behind its write
+    files_.die_at_operation(n);
+    const bool is_promised = try_append(next, 20'000).has_value();
+    files_.restart();
+    files_.die_at_operation(0);
+    reopen();
+    bool has_failed = false;
+    files_.fail_when([&](Operation operation, const std::string&) {
+      return operation == Operation::sync && !std::exchange(has_failed, true);
+    });
+    static_cast<void>(journal().sync());
+    files_.heal();
+    append(next + 1, 20'000);
+    reopen();
+    EXPECT_TRUE(!is_promised || journal().contains(id_of(next)));
+    static_cast<void>(contents());
+    EXPECT_EQ(traces().lost, 0U) << "died in operation " << n;
+    next += 2;
+  }
+}
+
 TEST_F(JournalFaultTest, AFullDiskIsNoFullQuarantine) {
   ASSERT_TRUE(keep_in_quarantine(journal(), chunk_of(1, 1000, model::Signal::logs)));
   files_.fail_when([](Operation operation, const std::string&) { return operation != Operation::read; },
