@@ -15,9 +15,9 @@
 namespace arca::simulation {
 
 // Kinds of fault, by name; leaving some out is how a failing history is made smaller.
-inline constexpr std::array<std::string_view, 15> fault_kinds{
-    "kill",      "kill-in-write", "kill-at-point", "freeze",    "vm-pause",    "sleep",   "clock-jump", "power-loss",
-    "host-loss", "collector",     "cluster",       "disk-full", "disk-errors", "restart", "shutdown"};
+inline constexpr std::array<std::string_view, 13> fault_kinds{
+    "kill",      "kill-in-write", "kill-at-point", "freeze",      "clock-jump", "power-loss", "host-loss",
+    "collector", "cluster",       "disk-full",     "disk-errors", "restart",    "shutdown"};
 
 struct HistoryOptions {
   std::uint64_t seed = 1;

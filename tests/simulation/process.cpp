@@ -80,7 +80,7 @@ base::SteadyTime Process::wake_at() const {
     if (lane->bell->count() != lane->heard) return surroundings_.world.now();
     wake = std::min(wake, lane->wake_at);
   }
-  return std::max(surroundings_.world.now(), host_.clock.in_world(wake));
+  return std::max(surroundings_.world.now(), wake);
 }
 
 void Process::step() {
