@@ -40,7 +40,7 @@ function(arca_cargo_library target output folder)
     COMMAND ${CMAKE_COMMAND} -E copy ${cargo_folder}/${folder}/libarca_cql.so ${output}.new
     COMMAND ${CMAKE_COMMAND} -E rename ${output}.new ${output}
     WORKING_DIRECTORY ${driver}
-    DEPENDS ${sources} ${driver}/Cargo.toml ${driver}/Cargo.lock ${driver}/build.rs
+    DEPENDS ${ARCA_CARGO_FIRST} ${sources} ${driver}/Cargo.toml ${driver}/Cargo.lock ${driver}/build.rs
     COMMENT "Building the Cassandra driver (${output})"
     VERBATIM)
   add_custom_target(${target} ${all} DEPENDS ${output})
@@ -56,6 +56,8 @@ function(arca_driver_tests)
     ARCA_CQL_HOOKS_LIBRARY="${CMAKE_BINARY_DIR}/libarca_cql_hooks.so"
     ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra")
   target_link_libraries(arca_driver_tests PRIVATE arca_warnings arca_test_support arca_base GTest::gtest_main ${CMAKE_DL_LIBS})
+  arca_test_code(arca_driver_tests)
+  set_target_properties(arca_driver_tests PROPERTIES UNITY_BUILD OFF)  # each file has statements of its own
   add_dependencies(arca_driver_tests arca_cql_driver arca_cql_driver_hooks)
   arca_test_suites(arca_driver_tests driver ${sources})
 endfunction()
@@ -69,11 +71,13 @@ if(ARCA_WITH_CASSANDRA)
     add_dependencies(arca_cassandra_tests arca_cql_driver)
   endif()
   install(PROGRAMS ${CMAKE_BINARY_DIR}/libarca_cql.so.1 DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  # With panics on demand: never installed, and not optimised, because nothing is measured with it. The crates themselves
-  # have no tests here; ThreadSanitizer sees no synchronisation in code that it did not compile, and would cry wolf.
+  # With panics on demand: never installed. Built behind the other, with which it shares all crates but one, and a place.
+  # The crates themselves have no tests here; ThreadSanitizer sees no synchronisation in code that it did not compile, and
+  # would cry wolf.
   if(ARCA_BUILD_TESTS AND NOT ARCA_SANITIZE STREQUAL "thread")
     set(all)
-    arca_cargo_library(arca_cql_driver_hooks ${CMAKE_BINARY_DIR}/libarca_cql_hooks.so debug --features test-hooks)
+    set(ARCA_CARGO_FIRST ${CMAKE_BINARY_DIR}/libarca_cql.so.1)
+    arca_cargo_library(arca_cql_driver_hooks ${CMAKE_BINARY_DIR}/libarca_cql_hooks.so release --release --features test-hooks)
     arca_driver_tests()
   endif()
 else()

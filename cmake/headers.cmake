@@ -15,6 +15,7 @@ function(arca_check_headers room folder)
     return()
   endif()
   add_library(arca_headers_${room} OBJECT EXCLUDE_FROM_ALL ${sources})
+  set_target_properties(arca_headers_${room} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(arca_headers_${room} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(arca_headers_${room} PRIVATE arca_warnings arca_sanitizers tl::expected)
   # What the floor may use, it may use in its headers.

@@ -12,6 +12,11 @@ function(arca_floor name)
   target_link_libraries(arca_${name} PRIVATE arca_warnings PUBLIC arca_sanitizers ${ARGN})
 endfunction()
 
+# What judges need not be fast, only soon compiled.
+function(arca_test_code target)
+  target_compile_options(${target} PRIVATE -O0)
+endfunction()
+
 # tests/fakes and tests/support: compiled once, linked before the floors, so that they may use any floor that the
 # test itself links.
 file(GLOB support_sources CONFIGURE_DEPENDS
@@ -26,6 +31,9 @@ if(ARCA_BUILD_TESTS AND support_sources)
     ARCA_CASSANDRA_TOOL="${CMAKE_SOURCE_DIR}/tools/cassandra")
   target_link_libraries(arca_test_support PRIVATE arca_warnings
     PUBLIC arca_sanitizers tl::expected fmt::fmt nlohmann_json::nlohmann_json GTest::gtest Threads::Threads)
+  arca_test_code(arca_test_support)
+  # One by one: who links one of them must not need the floors of all.
+  set_target_properties(arca_test_support PROPERTIES UNITY_BUILD OFF)
 endif()
 
 # One entry of ctest for each suite of a program, for suites whose cases share something that takes its time to make, such
@@ -59,6 +67,10 @@ function(arca_tests name)
     # They meet a real node, which nothing here could speak to.
     list(FILTER sources EXCLUDE REGEX "/cassandra/node_|/(integration|crash)/cassandra_[a-z_]*test\\.cpp$")
   endif()
+  if(ARCA_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # They replace operator new, of which clang's sanitizers link one of their own.
+    list(FILTER sources EXCLUDE REGEX "/out_of_memory_test\\.cpp$")
+  endif()
   if(NOT sources OR NOT ARCA_BUILD_TESTS)
     return()
   endif()
@@ -77,6 +89,7 @@ function(arca_tests name)
     target_link_libraries(arca_${name}_tests PRIVATE arca_test_support)
   endif()
   target_link_libraries(arca_${name}_tests PRIVATE ${ARGN} GTest::gmock GTest::gtest_main)
+  arca_test_code(arca_${name}_tests)
   if(name STREQUAL cassandra)
     arca_test_suites(arca_${name}_tests ${name} ${sources})
     return()

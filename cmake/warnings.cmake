@@ -9,3 +9,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # gcc 12 sees overlapping copies inside std::string where there are none (gcc bug 105651, fixed in 13).
   target_compile_options(arca_warnings INTERFACE -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_UNITY_BUILD)
+  # gcc takes a source for a header when another one includes it, and then asks for types with linkage.
+  target_compile_options(arca_warnings INTERFACE -Wno-subobject-linkage)
+endif()

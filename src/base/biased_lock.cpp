@@ -36,7 +36,7 @@ std::uint64_t make_thread_key() noexcept {
 }  // namespace detail
 
 void enable_biased_locks() noexcept {
-#if !defined(__SANITIZE_THREAD__)
+#if !defined(ARCA_SANITIZE_THREAD)
   const bool registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   detail::biased_locks_enabled.store(registered, std::memory_order_relaxed);
 #endif

@@ -9,10 +9,11 @@
 namespace arca::cassandra {
 namespace {
 
-constexpr std::uint32_t page_max = 8;    // chunks of one read
-constexpr std::uint32_t reads_max = 4;   // at a time
-constexpr std::size_t slots_max = 4096;  // chunks that are known, most of them without their payload
-constexpr std::uint32_t room_made = 4;   // chunks whose payload is dropped at once
+constexpr std::uint32_t page_max = 8;                       // chunks of one read
+constexpr std::uint32_t reads_max = 4;                      // at a time
+constexpr std::size_t slots_max = 4096;                     // chunks that are known, most of them without their payload
+constexpr std::uint32_t room_made = 4;                      // chunks whose payload is dropped at once
+constexpr auto next_read_within = std::chrono::seconds(1);  // rows leave the server to reads for so long
 
 }  // namespace
 
@@ -178,6 +179,7 @@ void ParkedSource::State::read(ParkedSegment& segment, std::int32_t from, std::u
         reserved_.bytes -= part.bytes;
         take_chunks(handle, status, std::move(chunks), from, is_pass);
       });
+  if (rows_ != nullptr) rows_->give_way(next_read_within);
   segment.is_reading = true;
   ++reading_count_;
   reserved_.chunks += part.chunks;

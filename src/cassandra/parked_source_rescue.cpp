@@ -11,7 +11,7 @@
 namespace arca::cassandra {
 namespace {
 
-constexpr std::uint64_t page_max = 16;  // chunks held at a time, beside what is read ahead; all of them on their way
+constexpr std::uint64_t chunks_max = 16;  // chunks held at a time, beside what is read ahead; all of them on their way
 
 std::int64_t microseconds_of(base::WallTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -171,7 +171,7 @@ void ParkedSource::State::read_rescued(const ParkedSegment& segment) {
       });
   rescue_->is_under_way = true;
   const auto fitting = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-      options_.read_ahead_bytes / 2 / std::max<std::uint64_t>(1, chunk_estimate_), 1, page_max));
+      options_.read_ahead_bytes / 2 / std::max<std::uint64_t>(1, chunk_estimate_), 1, chunks_max));
   call([this, id = segment.entry.head.name.id, from = rescue_->cursor, fitting, answer = std::move(answer)] {
     store_.read_chunks(id, from, fitting, answer);
   });

@@ -73,9 +73,8 @@ bool RowWriter::State::send_due_retry(Lock& lock) {
 }
 
 bool RowWriter::State::may_send(base::SteadyTime now) const {
-  const bool is_parking = parked_at_ && now - *parked_at_ < options_.parking_pause;
   const std::uint32_t most =
-      is_parking ? std::min(options_.in_flight_max_parking, options_.in_flight_max) : options_.in_flight_max;
+      now < moving_until_ ? std::min(options_.in_flight_max_moving, options_.in_flight_max) : options_.in_flight_max;
   return in_flight_count_ < most && next_write_at_ <= now;
 }
 
@@ -306,6 +305,7 @@ void RowWriter::end(const SegmentName& segment, std::int32_t chunk_count, std::f
   state_->end(segment, chunk_count, std::move(done));
 }
 
+void RowWriter::give_way(base::Duration time) noexcept { state_->give_way(time); }
 bool RowWriter::drain(base::SteadyTime deadline) { return state_->drain(deadline); }
 RowWriterStatus RowWriter::status() const { return state_->status(); }
 

@@ -16,10 +16,10 @@ struct RowWriterOptions {
   // Batches. With the chunks of parking (32) they must stay below what the connection takes (64 unless configured): a
   // full window would send chunks to the next tier.
   std::uint32_t in_flight_max = 24;
-  // So many while chunks are being parked, that is until parking_pause after the last: each takes from the server what
-  // chunks need more.
-  std::uint32_t in_flight_max_parking = 4;
-  base::Duration parking_pause = std::chrono::milliseconds(100);
+  // So many while chunks move, that is until moving_pause after the last was parked, and while give_way() says so: each
+  // takes from the server what chunks need more.
+  std::uint32_t in_flight_max_moving = 4;
+  base::Duration moving_pause = std::chrono::milliseconds(100);
   std::uint64_t rows_per_second = 0;      // 0: no limit
   std::uint64_t pending_max = 1U << 16U;  // chunks that wait, with their payload or without; more are left to recovery
   base::Duration mark_interval = std::chrono::seconds(1);
@@ -47,6 +47,8 @@ class RowWriter {
   // No chunk of the segment comes any more: `chunk_count` positions there are, and those that never came have no rows.
   // When all are written the directory says so, and `done` is called, without any lock of ours.
   void end(const SegmentName& segment, std::int32_t chunk_count, std::function<void()> done = {}) noexcept;
+  // Chunks are being read for the Collector, and probably still are after so long: rows leave them the server.
+  void give_way(base::Duration time) noexcept;
   // Waits until nothing is pending.
   bool drain(base::SteadyTime deadline);
   [[nodiscard]] RowWriterStatus status() const;

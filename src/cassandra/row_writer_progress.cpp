@@ -8,9 +8,14 @@
 
 namespace arca::cassandra {
 
+void RowWriter::State::give_way(base::Duration time) noexcept {
+  const std::lock_guard lock(mutex_);
+  moving_until_ = std::max(moving_until_, clock_.steady_now() + time);
+}
+
 void RowWriter::State::add(const SegmentName& name, StoredChunk chunk) noexcept {
   const std::lock_guard lock(mutex_);
-  parked_at_ = clock_.steady_now();
+  moving_until_ = std::max(moving_until_, clock_.steady_now() + options_.moving_pause);
   try {
     const SegmentPointer segment = segment_of(name);
     const std::int32_t position = chunk.position;

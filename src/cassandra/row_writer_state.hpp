@@ -28,6 +28,7 @@ class RowWriter::State : public std::enable_shared_from_this<RowWriter::State> {
   }
 
   void add(const SegmentName& name, StoredChunk chunk) noexcept;
+  void give_way(base::Duration time) noexcept;
   void end(const SegmentName& name, std::int32_t chunk_count, std::function<void()> done) noexcept;
   bool drain(base::SteadyTime deadline);
   RowWriterStatus status() const;
@@ -125,9 +126,9 @@ class RowWriter::State : public std::enable_shared_from_this<RowWriter::State> {
   std::optional<std::pair<StoreStatus, std::vector<StoredChunk>>> read_answer_;
   base::SteadyTime read_again_at_{};
   std::uint32_t read_failure_count_ = 0;
-  base::SteadyTime next_write_at_{};           // by the rate limit
-  std::optional<base::SteadyTime> parked_at_;  // the last chunk
-  bool lost_track_ = false;  // no memory for a chunk's place: from then on no segment counts as complete
+  base::SteadyTime next_write_at_{};  // by the rate limit
+  base::SteadyTime moving_until_{};   // chunks are parked or read
+  bool lost_track_ = false;           // no memory for a chunk's place: from then on no segment counts as complete
   RowWriterStatus status_;
 
   // Touched by the thread alone.

@@ -16,7 +16,6 @@ namespace arca::cli {
 
 namespace {
 
-using Json = nlohmann::json;
 constexpr int looks_max = 10;
 constexpr base::Duration look_pause = std::chrono::milliseconds(100);
 
@@ -107,9 +106,9 @@ void add_journal(const JournalView& kept, bool has_pool, WriterView& view) {
 
 // What recovery has made of items that the writer parked: only the process itself has asked Cassandra.
 void count_replayed(WriterView& view) {
-  const Json process = Json::parse(view.process_status, nullptr, false);
+  const nlohmann::json process = nlohmann::json::parse(view.process_status, nullptr, false);
   if (!process.is_object() || !process.contains("cassandra")) return;
-  const Json& cassandra = process.at("cassandra");
+  const nlohmann::json& cassandra = process.at("cassandra");
   const auto count = [&](const char* what, model::Signal signal) -> std::uint64_t {
     const auto counts = cassandra.find(what);
     if (counts == cassandra.end() || !counts->is_object()) return 0;

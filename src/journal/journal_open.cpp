@@ -107,8 +107,8 @@ Result<bool> Journal::State::Replay::is_index_cut_at(std::uint64_t offset) {
   return bytes->size() > 8 && std::equal(expected.begin(), expected.begin() + 9, bytes->begin());
 }
 
-// In a segment that was never closed (its writer died, or gave it up after a failed sync), a header may have reached the
-// disk without its payload. Elsewhere payloads are verified when they are claimed.
+// In a segment that was never closed (its writer died, or gave it up after a failed sync), a header may have reached
+// the disk without its payload. Elsewhere payloads are verified when they are claimed.
 Result<void> Journal::State::Replay::verify(const SegmentItem& item) {
   const bool is_chunk = item.header.type == RecordType::chunk;
   if (!is_chunk || found_.reader.is_closed()) {

@@ -11,7 +11,6 @@
 
 namespace arca::journal {
 
-using layout::ChunkState;
 using layout::Committed;
 using layout::RangeState;
 
@@ -34,7 +33,7 @@ Result<void> Pool::State::take_over() {
 
 void Pool::State::forget_folded(std::uint32_t chunk) {
   layout::ChunkEntry& entry = mapping_->entry(chunk);
-  if (entry.state.load(std::memory_order_acquire) == ChunkState::free) return;
+  if (entry.state.load(std::memory_order_acquire) == layout::ChunkState::free) return;
   for (std::uint32_t slot = 0; slot < layout::ranges_per_chunk; ++slot) {
     layout::Range& range = entry.ranges[slot];
     if (!layout::is_verdict(range.state.load(std::memory_order_acquire))) continue;
@@ -45,10 +44,10 @@ void Pool::State::forget_folded(std::uint32_t chunk) {
 
 Result<void> Pool::State::adopt_chunk(std::uint32_t chunk) {
   layout::ChunkEntry& entry = mapping_->entry(chunk);
-  if (entry.state.load(std::memory_order_acquire) == ChunkState::free) return {};
+  if (entry.state.load(std::memory_order_acquire) == layout::ChunkState::free) return {};
   if (totals_.is_recycled(entry, chunk)) {  // died just before it was free
     entry.committed.store(0, std::memory_order_relaxed);
-    entry.state.store(ChunkState::free, std::memory_order_release);
+    entry.state.store(layout::ChunkState::free, std::memory_order_release);
     return {};
   }
   const auto committed = Committed::unpack(entry.committed.load(std::memory_order_acquire));
@@ -59,7 +58,7 @@ Result<void> Pool::State::adopt_chunk(std::uint32_t chunk) {
     const std::uint32_t size = mapping_->geometry().chunk_size(chunk);
     return keep_aside(fmt::format("pool-{:04x}.bytes", chunk), {mapping_->chunk_data(chunk), size});
   }
-  entry.state.store(ChunkState::full, std::memory_order_relaxed);
+  entry.state.store(layout::ChunkState::full, std::memory_order_relaxed);
   if (!adopt_ranges(chunk, committed)) {
     // Ranges that contradict the chunk: better everything again, under new ids, than a record too few.
     os::log(os::LogLevel::error, "pool {}: the ranges of chunk {} are damaged; its records are sent again",

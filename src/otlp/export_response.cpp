@@ -12,9 +12,6 @@ namespace arca::otlp {
 
 namespace {
 
-constexpr auto varint = WireType::varint;
-constexpr auto length = WireType::length;
-
 // Peers' texts end in logs and status pages; they get a bounded share of them.
 constexpr std::size_t reason_size_max = 512;
 
@@ -29,8 +26,8 @@ base::Duration read_duration(base::Bytes message) noexcept {
   std::int64_t seconds = 0;
   std::int64_t nanos = 0;
   for_each_field(message, [&](const Field& field) {
-    if (field.is(1, varint)) seconds = static_cast<std::int64_t>(field.value);
-    if (field.is(2, varint)) nanos = static_cast<std::int32_t>(field.value);
+    if (field.is(1, WireType::varint)) seconds = static_cast<std::int64_t>(field.value);
+    if (field.is(2, WireType::varint)) nanos = static_cast<std::int32_t>(field.value);
     return true;
   });
   const std::int64_t seconds_max = std::chrono::duration_cast<std::chrono::seconds>(retry_after_max).count() + 10;
@@ -47,15 +44,15 @@ void read_detail(base::Bytes any, RpcStatus& status) noexcept {
   std::string_view type;
   base::Bytes value;
   for_each_field(any, [&](const Field& field) {
-    if (field.is(1, length)) type = field.text();
-    if (field.is(2, length)) value = field.bytes;
+    if (field.is(1, WireType::length)) type = field.text();
+    if (field.is(2, WireType::length)) value = field.bytes;
     return true;
   });
   if (!type.ends_with("/google.rpc.RetryInfo")) return;
   // A RetryInfo without a delay still says "retry", at once.
   status.retry_delay = base::Duration::zero();
   for_each_field(value, [&](const Field& field) {
-    if (field.is(1, length)) status.retry_delay = read_duration(field.bytes);
+    if (field.is(1, WireType::length)) status.retry_delay = read_duration(field.bytes);
     return true;
   });
 }
@@ -64,8 +61,8 @@ void read_detail(base::Bytes any, RpcStatus& status) noexcept {
 RpcStatus read_status(base::Bytes message) noexcept {
   RpcStatus status;
   const bool whole = for_each_field(message, [&](const Field& field) {
-    if (field.is(2, length)) status.message = field.text();
-    if (field.is(3, length)) read_detail(field.bytes, status);
+    if (field.is(2, WireType::length)) status.message = field.text();
+    if (field.is(3, WireType::length)) read_detail(field.bytes, status);
     return true;
   });
   return whole ? status : RpcStatus{};
@@ -82,10 +79,10 @@ void read_success(model::Signal signal, base::Bytes body, model::Ack& ack) {
   std::string_view message;
   bool partial_whole = true;
   const bool whole = for_each_field(body, [&](const Field& field) {
-    if (!field.is(1, length)) return true;
+    if (!field.is(1, WireType::length)) return true;
     partial_whole = for_each_field(field.bytes, [&](const Field& inner) {
-      if (inner.is(1, varint)) rejected = static_cast<std::int64_t>(inner.value);
-      if (inner.is(2, length)) message = inner.text();
+      if (inner.is(1, WireType::varint)) rejected = static_cast<std::int64_t>(inner.value);
+      if (inner.is(2, WireType::length)) message = inner.text();
       return true;
     });
     return partial_whole;

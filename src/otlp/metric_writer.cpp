@@ -165,8 +165,8 @@ Result<void> MetricWriter::write_points(const Metric& metric, const Data& data, 
   // What each record costs beside its points: tags, lengths and texts (that may grow threefold by U+FFFD).
   const std::size_t overhead = 64 + metric.name.size() + metric.description.size() + metric.unit.size();
   const std::size_t points_size_max = record_size_max_ > overhead ? record_size_max_ - overhead : 0;
-  constexpr std::size_t headroom = 1;  // AttributeList knows no offset 0
-  points_.reset(headroom);
+  constexpr std::size_t first_offset = 1;  // AttributeList knows no offset 0
+  points_.reset(first_offset);
   std::uint32_t count = 0;
   for (const auto& point : data.points) {
     const std::size_t begin = points_.offset();
@@ -174,17 +174,17 @@ Result<void> MetricWriter::write_points(const Metric& metric, const Data& data, 
     put_point(points_, attributes_, point);
     close_message(points_, body);
     if (points_.failed()) return failure(ErrorCode::full, "no memory for a data point of " + std::string(metric.name));
-    if (count != 0 && points_.offset() - headroom > points_size_max) {
+    if (count != 0 && points_.offset() - first_offset > points_size_max) {
       const base::Bytes newest = points_.bytes_from(begin);
-      const base::Bytes before = points_.bytes_from(headroom).first(begin - headroom);
+      const base::Bytes before = points_.bytes_from(first_offset).first(begin - first_offset);
       if (!emit(metric, sink, before, count)) return failure(ErrorCode::full, "no memory for a metric record");
-      std::memmove(points_.at(headroom), newest.data(), newest.size());
-      points_.truncate(headroom + newest.size());
+      std::memmove(points_.at(first_offset), newest.data(), newest.size());
+      points_.truncate(first_offset + newest.size());
       count = 0;
     }
     ++count;
   }
-  if (count != 0 && !emit(metric, sink, points_.bytes_from(headroom), count)) {
+  if (count != 0 && !emit(metric, sink, points_.bytes_from(first_offset), count)) {
     return failure(ErrorCode::full, "no memory for a metric record");
   }
   return {};

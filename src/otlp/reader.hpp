@@ -73,6 +73,8 @@ struct LinkView {
   std::uint32_t dropped_attribute_count = 0;
 };
 
+constexpr std::uint32_t span_status_error = 2;  // Status.StatusCode of the OTLP specification
+
 struct SpanView {
   base::Bytes trace_id{};
   base::Bytes span_id{};
@@ -83,7 +85,7 @@ struct SpanView {
   std::uint64_t start_time = 0;
   std::uint64_t end_time = 0;
   std::uint32_t flags = 0;
-  std::uint32_t status_code = 0;
+  std::uint32_t status_code = 0;  // span_status_error, or less
   std::string_view status_message{};
   std::uint32_t dropped_attribute_count = 0;
   std::uint32_t dropped_event_count = 0;

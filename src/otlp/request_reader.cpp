@@ -8,9 +8,7 @@ namespace arca::otlp {
 
 namespace {
 
-constexpr auto length = WireType::length;
-
-Error corrupt(std::string_view what) {
+Error damaged(std::string_view what) {
   return {ErrorCode::corrupt, "not an OTLP export request: damaged " + std::string(what)};
 }
 
@@ -18,8 +16,8 @@ Error corrupt(std::string_view what) {
 bool read_resource(base::Bytes message, ResourceView& resource) {
   resource.message = message;
   return for_each_field(message, [&](const Field& field) {
-    if (field.is(1, length)) resource.attributes = {field.bytes, 1};
-    if (field.is(3, length)) resource.schema_url = field.text();
+    if (field.is(1, WireType::length)) resource.attributes = {field.bytes, 1};
+    if (field.is(3, WireType::length)) resource.schema_url = field.text();
     return true;
   });
 }
@@ -27,12 +25,12 @@ bool read_resource(base::Bytes message, ResourceView& resource) {
 bool read_scope(base::Bytes message, ScopeView& scope) {
   scope.message = message;
   return for_each_field(message, [&](const Field& field) {
-    if (field.is(3, length)) scope.schema_url = field.text();
-    if (!field.is(1, length)) return true;
+    if (field.is(3, WireType::length)) scope.schema_url = field.text();
+    if (!field.is(1, WireType::length)) return true;
     scope.attributes = {field.bytes, 3};
     return for_each_field(field.bytes, [&](const Field& inner) {
-      if (inner.is(1, length)) scope.name = inner.text();
-      if (inner.is(2, length)) scope.version = inner.text();
+      if (inner.is(1, WireType::length)) scope.name = inner.text();
+      if (inner.is(2, WireType::length)) scope.version = inner.text();
       return true;
     });
   });
@@ -52,7 +50,7 @@ std::optional<Error> visit_record(model::Signal signal, base::Bytes message, Req
     case model::Signal::logs:
       return hand_over(read_log(message), &RequestVisitor::on_log);
   }
-  return corrupt("signal");
+  return damaged("signal");
 }
 
 // Calls `visit` with the body of every length-delimited field `number`; stops at its first error.
@@ -60,10 +58,10 @@ template <class Visit>
 std::optional<Error> for_each_child(base::Bytes message, std::uint32_t number, std::string_view what, Visit visit) {
   std::optional<Error> error;
   const bool whole = for_each_field(message, [&](const Field& field) {
-    if (field.is(number, length)) error = visit(field.bytes);
+    if (field.is(number, WireType::length)) error = visit(field.bytes);
     return !error;
   });
-  if (!whole && !error) error = corrupt(what);
+  if (!whole && !error) error = damaged(what);
   return error;
 }
 
@@ -72,14 +70,14 @@ std::optional<Error> for_each_child(base::Bytes message, std::uint32_t number, s
 Result<void> visit_request(model::Signal signal, base::Bytes request, RequestVisitor& visitor) {
   const auto visit_scope = [&](base::Bytes scope_message) -> std::optional<Error> {
     ScopeView scope;
-    if (!read_scope(scope_message, scope)) return corrupt("scope");
+    if (!read_scope(scope_message, scope)) return damaged("scope");
     visitor.on_scope(scope);
     return for_each_child(scope_message, 2, "scope",
                           [&](base::Bytes record) { return visit_record(signal, record, visitor); });
   };
   const auto visit_resource = [&](base::Bytes resource_message) -> std::optional<Error> {
     ResourceView resource;
-    if (!read_resource(resource_message, resource)) return corrupt("resource");
+    if (!read_resource(resource_message, resource)) return damaged("resource");
     visitor.on_resource(resource);
     return for_each_child(resource_message, 2, "resource", visit_scope);
   };
@@ -104,7 +102,7 @@ Result<std::size_t> count_items(model::Signal signal, base::Bytes request) {
       }
       return !error;
     });
-    if (!whole && !error) error = corrupt("metric");
+    if (!whole && !error) error = damaged("metric");
     return error;
   };
   const auto count_scope = [&](base::Bytes scope) { return for_each_child(scope, 2, "scope", count_record); };
@@ -120,10 +118,11 @@ Result<std::vector<std::uint64_t>> collect_span_ids(base::Bytes request) {
   const auto collect = [&](base::Bytes span) -> std::optional<Error> {
     std::uint64_t& id = ids.emplace_back(0);
     const bool whole = for_each_field(span, [&](const Field& field) {
-      if (field.is(2, length) && field.bytes.size() == sizeof id) id = base::load<std::uint64_t>(field.bytes.data());
-      return !field.is(2, length);  // the rest does not matter
+      if (field.is(2, WireType::length) && field.bytes.size() == sizeof id)
+        id = base::load<std::uint64_t>(field.bytes.data());
+      return !field.is(2, WireType::length);  // the rest does not matter
     });
-    if (!whole && id == 0) return corrupt("span");
+    if (!whole && id == 0) return damaged("span");
     return std::nullopt;
   };
   const auto in_scope = [&](base::Bytes scope) { return for_each_child(scope, 2, "scope", collect); };

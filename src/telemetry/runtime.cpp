@@ -1,6 +1,8 @@
 #include "telemetry/runtime.hpp"
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "base/biased_lock.hpp"
 #include "os/log.hpp"
@@ -79,7 +81,8 @@ Result<void> Runtime::begin_pipeline() {
   auto made = Pipeline::assemble(*config_, clock_, ++epoch_, destination_);
   if (!made) return tl::unexpected(made.error());
   const std::lock_guard lock(mutex_);
-  pipeline_ = std::move(*made);
+  owned_pipeline_ = std::move(*made);
+  pipeline_ = std::shared_ptr<Pipeline>(owned_pipeline_.get(), [](Pipeline*) {});
   return {};
 }
 
@@ -149,6 +152,7 @@ const Intake* Runtime::reopen() {
 
 void Runtime::abandon_inherited() {
   const std::lock_guard lock(mutex_);
+  leak(std::move(owned_pipeline_));
   leak(std::move(pipeline_));
   leak(std::move(meters_));
   leak(std::move(self_meters_));
@@ -167,6 +171,14 @@ FlushReport Runtime::flush(milliseconds timeout) {
   return report;
 }
 
+bool Runtime::is_left(const std::weak_ptr<Pipeline>& users, base::SteadyTime deadline) const {
+  // They are out in a moment, unless the host's own callbacks keep them; most of the time is for what comes then.
+  const auto now = clock_.steady_now();
+  const auto until = now + std::max(base::Duration(0), deadline - now) / 4;
+  while (!users.expired() && clock_.steady_now() < until) std::this_thread::sleep_for(milliseconds(1));
+  return users.expired();
+}
+
 FlushReport Runtime::shutdown(milliseconds timeout) {
   if (core_ == nullptr) return {};
   if (shut_down_.exchange(true)) return last_report();
@@ -179,13 +191,17 @@ FlushReport Runtime::shutdown(milliseconds timeout) {
   housekeeper_.reset();
   shutdown_metrics(deadline);
   const bool alone = core_->recorder.close(clock_, deadline);
-  std::shared_ptr<Pipeline> present;
+  std::unique_ptr<Pipeline> present;
+  std::weak_ptr<Pipeline> users;
   {
     const std::lock_guard lock(mutex_);
-    present = is_inherited() ? nullptr : std::move(pipeline_);
+    if (!is_inherited()) {
+      users = std::exchange(pipeline_, nullptr);
+      present = std::move(owned_pipeline_);
+    }
   }
   if (present == nullptr) return keep_last({}, {});
-  if (!alone || present.use_count() > 1) {
+  if (!alone || !is_left(users, deadline)) {
     // Somebody still waits for room or reads the status: what is kept is on disk and in the pool already.
     const FlushReport report = present->flush(deadline);
     Status status = present->status();

@@ -72,6 +72,8 @@ class Runtime final : private os::ForkSubscriber {
   // What the end came to: whoever asks afterwards is told the same.
   FlushReport keep_last(const FlushReport& report, Status status);
   [[nodiscard]] FlushReport last_report() const;
+  // Whether nobody holds what pipeline() gave out, waiting until the deadline for those who do.
+  [[nodiscard]] bool is_left(const std::weak_ptr<Pipeline>& users, base::SteadyTime deadline) const;
   bool flush_metrics(base::SteadyTime deadline);
   void shutdown_metrics(base::SteadyTime deadline);
   std::shared_ptr<MeterProvider> make_meter_provider(std::chrono::milliseconds interval,
@@ -92,8 +94,11 @@ class Runtime final : private os::ForkSubscriber {
   std::atomic<bool> shut_down_{false};
   std::atomic<std::uint64_t> missed_{0};  // refused and lost items that an earlier flush has told of
 
-  mutable std::mutex mutex_;            // held for moments only: a fork waits for it
-  std::shared_ptr<Pipeline> pipeline_;  // these protected by mutex_
+  mutable std::mutex mutex_;                  // held for moments only: a fork waits for it
+  std::unique_ptr<Pipeline> owned_pipeline_;  // these protected by mutex_
+  // What everybody else gets, to use for a moment: it owns nothing, so that the end can let go of it and see for
+  // certain whether somebody is still inside.
+  std::shared_ptr<Pipeline> pipeline_;
   std::shared_ptr<MeterProvider> meters_;
   std::shared_ptr<MeterProvider> self_meters_;
   Status last_status_;

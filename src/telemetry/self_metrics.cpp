@@ -17,10 +17,9 @@ namespace {
 namespace metrics_api = opentelemetry::metrics;
 namespace nostd = opentelemetry::nostd;
 using IntObserver = nostd::shared_ptr<metrics_api::ObserverResultT<std::int64_t>>;
-using Attributes = SelfAttributes;
 
 // All figures of one moment.
-struct Moment {
+struct Reading {
   Counts counts{};
   Status status;
   sinks::CollectorStatus collector;
@@ -31,7 +30,7 @@ struct Moment {
 class Output {
  public:
   explicit Output(const metrics_api::ObserverResult& result) : result_(nostd::get_if<IntObserver>(&result)) {}
-  void operator()(std::uint64_t value, const Attributes& attributes) const {
+  void operator()(std::uint64_t value, const SelfAttributes& attributes) const {
     if (result_ != nullptr) (*result_)->Observe(static_cast<std::int64_t>(value), attributes);
   }
 
@@ -39,7 +38,7 @@ class Output {
   const IntObserver* result_;
 };
 
-using Read = std::function<void(const Moment&, const Output&)>;
+using Read = std::function<void(const Reading&, const Output&)>;
 
 // The instruments and what they read. The SDK holds pointers to the entries, so they do not move.
 class SelfMetrics {
@@ -90,8 +89,8 @@ class SelfMetrics {
     const auto pipeline = entry.owner->pipeline_.lock();
     if (pipeline == nullptr) return;
     try {
-      const Moment now{entry.owner->counts(), pipeline->status(), pipeline->collector_status(),
-                       pipeline->recovery_status()};
+      const Reading now{entry.owner->counts(), pipeline->status(), pipeline->collector_status(),
+                        pipeline->recovery_status()};
       entry.read(now, Output(result));
     } catch (const std::exception&) {
       return;  // a figure less; the SDK must not see exceptions
@@ -105,12 +104,12 @@ class SelfMetrics {
   std::deque<Entry> entries_;
 };
 
-std::uint64_t of(const Moment& now, Count what) { return now.counts[static_cast<std::size_t>(what)]; }
+std::uint64_t of(const Reading& now, Count what) { return now.counts[static_cast<std::size_t>(what)]; }
 
 const char* const processor_type = "arca_processor";
 
 // The pool is bounded in bytes, so how many items it can hold depends on their size.
-std::uint64_t capacity(const Moment& now, model::Signal signal, const SignalStatus& status) {
+std::uint64_t capacity(const Reading& now, model::Signal signal, const SignalStatus& status) {
   constexpr std::uint64_t usual_size = 512;  // bytes, while nothing has been sent
   const sinks::CollectorCounters& sent = now.collector.signals[model::index_of(signal)];
   const std::uint64_t size = sent.sent_item_count == 0 ? usual_size : sent.sent_bytes / sent.sent_item_count;
@@ -118,7 +117,7 @@ std::uint64_t capacity(const Moment& now, model::Signal signal, const SignalStat
 }
 
 void observe_providers(SelfMetrics& metrics) {
-  metrics.counter("otel.sdk.span.started", "{span}", "Spans started", [](const Moment& now, const Output& out) {
+  metrics.counter("otel.sdk.span.started", "{span}", "Spans started", [](const Reading& now, const Output& out) {
     const struct {
       Count count;
       const char* sampling;
@@ -134,45 +133,45 @@ void observe_providers(SelfMetrics& metrics) {
     }
   });
   metrics.up_down_counter(
-      "otel.sdk.span.live", "{span}", "Recorded spans that have not ended", [](const Moment& now, const Output& out) {
+      "otel.sdk.span.live", "{span}", "Recorded spans that have not ended", [](const Reading& now, const Output& out) {
         const std::uint64_t begun = of(now, Count::span_recorded_root) + of(now, Count::span_recorded_local) +
                                     of(now, Count::span_recorded_remote);
         const std::uint64_t ended = of(now, Count::span_ended);
         out(begun > ended ? begun - ended : 0, {{"otel.span.sampling_result", "RECORD_AND_SAMPLE"}});
       });
   metrics.counter("otel.sdk.log.created", "{log_record}", "Log records emitted",
-                  [](const Moment& now, const Output& out) { out(of(now, Count::log_created), {}); });
+                  [](const Reading& now, const Output& out) { out(of(now, Count::log_created), {}); });
 }
 
 void observe_processors(SelfMetrics& metrics) {
   metrics.counter(
       "otel.sdk.processor.span.processed", "{span}", "Spans taken by the pool, or not",
-      [](const Moment& now, const Output& out) {
+      [](const Reading& now, const Output& out) {
         out(of(now, Count::span_handed_on), component(processor_type));
         out(of(now, Count::span_refused), component(processor_type, {{"error.type", "queue_full"}}));
         out(of(now, Count::span_after_shutdown), component(processor_type, {{"error.type", "already_shutdown"}}));
       });
   metrics.counter(
       "otel.sdk.processor.log.processed", "{log_record}", "Log records taken by the pool, or not",
-      [](const Moment& now, const Output& out) {
+      [](const Reading& now, const Output& out) {
         out(of(now, Count::log_handed_on), component(processor_type));
         out(of(now, Count::log_refused), component(processor_type, {{"error.type", "queue_full"}}));
         out(of(now, Count::log_after_shutdown), component(processor_type, {{"error.type", "already_shutdown"}}));
       });
   metrics.up_down_counter(
       "otel.sdk.processor.span.queue.size", "{span}", "Spans in the pool",
-      [](const Moment& now, const Output& out) { out(now.status.traces.in_memory, component(processor_type)); });
+      [](const Reading& now, const Output& out) { out(now.status.traces.in_memory, component(processor_type)); });
   metrics.up_down_counter(
       "otel.sdk.processor.log.queue.size", "{log_record}", "Log records in the pool",
-      [](const Moment& now, const Output& out) { out(now.status.logs.in_memory, component(processor_type)); });
+      [](const Reading& now, const Output& out) { out(now.status.logs.in_memory, component(processor_type)); });
   metrics.up_down_counter("otel.sdk.processor.span.queue.capacity", "{span}",
                           "Spans of the mean size so far that the pool can hold",
-                          [](const Moment& now, const Output& out) {
+                          [](const Reading& now, const Output& out) {
                             out(capacity(now, model::Signal::traces, now.status.traces), component(processor_type));
                           });
   metrics.up_down_counter("otel.sdk.processor.log.queue.capacity", "{log_record}",
                           "Log records of the mean size so far that it can hold",
-                          [](const Moment& now, const Output& out) {
+                          [](const Reading& now, const Output& out) {
                             out(capacity(now, model::Signal::logs, now.status.logs), component(processor_type));
                           });
 }
@@ -193,12 +192,12 @@ void observe_exporters(SelfMetrics& metrics, const Settings& settings) {
   for (const auto& row : rows) {
     const std::string type = exporter_type(settings, row.signal);
     metrics.counter(row.exported, row.unit, "Items with a final answer of the Collector",
-                    [status = row.status, type](const Moment& now, const Output& out) {
+                    [status = row.status, type](const Reading& now, const Output& out) {
                       out((now.status.*status).delivered, component(type));
                       out((now.status.*status).quarantined, component(type, {{"error.type", "rejected"}}));
                     });
     metrics.up_down_counter(row.in_flight, row.unit, "Items sent and not yet answered",
-                            [signal = row.signal, type](const Moment& now, const Output& out) {
+                            [signal = row.signal, type](const Reading& now, const Output& out) {
                               out(now.collector.signals[model::index_of(signal)].in_flight_item_count, component(type));
                             });
   }
@@ -206,7 +205,7 @@ void observe_exporters(SelfMetrics& metrics, const Settings& settings) {
 
 void observe_keeping(SelfMetrics& metrics) {
   const auto per_signal = [](std::uint64_t SignalStatus::*member) {
-    return [member](const Moment& now, const Output& out) {
+    return [member](const Reading& now, const Output& out) {
       out(now.status.traces.*member, {{"signal", "traces"}});
       out(now.status.metrics.*member, {{"signal", "metrics"}});
       out(now.status.logs.*member, {{"signal", "logs"}});
@@ -221,26 +220,26 @@ void observe_keeping(SelfMetrics& metrics) {
   metrics.counter("arca.refused", "{item}", "Items refused because every tier was full",
                   per_signal(&SignalStatus::refused));
   metrics.counter("arca.lost", "{item}", "Items lost; must be 0", per_signal(&SignalStatus::lost));
-  metrics.counter("arca.replayed", "{item}", "Items delivered by recovery", [](const Moment& now, const Output& out) {
+  metrics.counter("arca.replayed", "{item}", "Items delivered by recovery", [](const Reading& now, const Output& out) {
     const auto& items = now.recovery.counters.of(model::Verdict::delivered).item_count;
     for (const model::Signal signal : model::all_signals) {
       out(items[model::index_of(signal)], {{"signal", std::string(to_string(signal))}});
     }
   });
   metrics.up_down_counter("arca.backlog.bytes", "By", "Bytes kept and not delivered",
-                          [](const Moment& now, const Output& out) { out(now.status.backlog_bytes, {}); });
+                          [](const Reading& now, const Output& out) { out(now.status.backlog_bytes, {}); });
   metrics.gauge("arca.backlog.oldest_age", "s", "Age of the oldest chunk that is not delivered",
-                [](const Moment& now, const Output& out) {
+                [](const Reading& now, const Output& out) {
                   const auto age = now.status.oldest_age.value_or(std::chrono::seconds(0));
                   out(static_cast<std::uint64_t>(age.count()), {});
                 });
   metrics.up_down_counter("arca.unreplicated.size", "By",
                           "Bytes that neither the Collector nor Cassandra has: a loss of the host takes them",
-                          [](const Moment& now, const Output& out) { out(now.status.unreplicated_bytes, {}); });
+                          [](const Reading& now, const Output& out) { out(now.status.unreplicated_bytes, {}); });
   metrics.up_down_counter("arca.unreplicated.items", "{item}", "Items in them",
-                          [](const Moment& now, const Output& out) { out(now.status.unreplicated_items, {}); });
+                          [](const Reading& now, const Output& out) { out(now.status.unreplicated_items, {}); });
   metrics.gauge("arca.seconds_until_full", "s", "Until pool and journal are full, at the present rate",
-                [](const Moment& now, const Output& out) {
+                [](const Reading& now, const Output& out) {
                   if (now.status.until_full) out(static_cast<std::uint64_t>(now.status.until_full->count()), {});
                 });
 }
@@ -248,7 +247,7 @@ void observe_keeping(SelfMetrics& metrics) {
 void observe_cassandra(SelfMetrics& metrics, const Settings& settings) {
   if (!settings.cassandra.is_configured()) return;
   const auto add = [&](auto register_one, const char* name, const char* unit, const char* about, auto member) {
-    (metrics.*register_one)(name, unit, about, [member](const Moment& now, const Output& out) {
+    (metrics.*register_one)(name, unit, about, [member](const Reading& now, const Output& out) {
       out(static_cast<std::uint64_t>(now.status.cassandra.*member), {});
     });
   };
@@ -269,7 +268,7 @@ void observe_cassandra(SelfMetrics& metrics, const Settings& settings) {
   add(&SelfMetrics::counter, "arca.cassandra.archive.missed", "{item}",
       "Items that were delivered and not archived, for want of room to wait for the archive", &C::archive_missed);
   metrics.gauge("arca.cassandra.oldest_age", "s", "Age of the oldest segment that is not delivered",
-                [](const Moment& now, const Output& out) {
+                [](const Reading& now, const Output& out) {
                   const auto age = now.status.cassandra.oldest_age.value_or(std::chrono::seconds(0));
                   out(static_cast<std::uint64_t>(age.count()), {});
                 });

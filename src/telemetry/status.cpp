@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t error_size_max = 512;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   // The texts are other people's, and the cut may go through a character: JSON takes neither.
   for (const char c : otlp::replace_ill_formed(text.substr(0, error_size_max))) {
@@ -63,7 +63,7 @@ std::string to_json(const CassandraStatus& cassandra) {
       cassandra.failure_count, cassandra.open_segments, cassandra.waiting_segments, cassandra.segments_known,
       to_json(cassandra.oldest_age), cassandra.rows_pending, cassandra.near_ttl, items(cassandra.replayed),
       items(cassandra.replay_quarantined), items(cassandra.parked_lost), cassandra.archive_missed,
-      quoted(cassandra.last_error));
+      in_quotes(cassandra.last_error));
 }
 
 }  // namespace
@@ -74,11 +74,11 @@ std::string to_json(const Status& status) {
       R"("journal_bytes":{},"journal_size":{},"backlog_bytes":{},"oldest_age_seconds":{},"seconds_until_full":{},)"
       R"("unreplicated_bytes":{},"unreplicated_items":{},)"
       R"("breakers":{{"traces":"{}","metrics":"{}","logs":"{}"}},"last_error":{},"pool_on_tmpfs":{},"cassandra":{}}})",
-      quoted(status.writer), quoted(status.state_directory), to_json(status.traces), to_json(status.metrics),
+      in_quotes(status.writer), in_quotes(status.state_directory), to_json(status.traces), to_json(status.metrics),
       to_json(status.logs), status.pool_bytes, status.pool_size, status.journal_bytes, status.journal_size,
       status.backlog_bytes, to_json(status.oldest_age), to_json(status.until_full), status.unreplicated_bytes,
       status.unreplicated_items, to_text(status.breakers[0]), to_text(status.breakers[1]), to_text(status.breakers[2]),
-      quoted(status.last_error), status.pool_on_tmpfs, to_json(status.cassandra));
+      in_quotes(status.last_error), status.pool_on_tmpfs, to_json(status.cassandra));
 }
 
 namespace telemetry {

@@ -216,7 +216,7 @@ TEST(RowWriter, what_is_too_much_is_left_to_recovery_and_the_directory_does_not_
 TEST(RowWriter, no_more_writes_than_allowed_are_under_way) {
   RowWriterOptions options;
   options.in_flight_max = 4;
-  options.in_flight_max_parking = 4;
+  options.in_flight_max_moving = 4;
   Rows rows(options);
   rows.store.hold(Hold::request);
   for (std::int32_t i = 0; i < 5; ++i) rows.add(i);
@@ -227,13 +227,28 @@ TEST(RowWriter, no_more_writes_than_allowed_are_under_way) {
 TEST(RowWriter, rows_leave_the_server_to_chunks_while_these_come) {
   RowWriterOptions options;
   options.in_flight_max = 8;
-  options.in_flight_max_parking = 2;
+  options.in_flight_max_moving = 2;
   Rows rows(options);
   rows.store.hold(Hold::request);
   for (std::int32_t i = 0; i < 5; ++i) rows.add(i);
   ASSERT_TRUE(wait_until([&] { return rows.store.held_count() >= 2 + 5; }));  // the five chunks themselves
   EXPECT_FALSE(wait_until([&] { return rows.store.held_count() > 2 + 5; }, 100ms));
-  rows.clock.advance(options.parking_pause);
+  rows.clock.advance(options.moving_pause);
+  EXPECT_TRUE(wait_until([&] { return rows.store.held_count() == 8 + 5; }));
+}
+
+TEST(RowWriter, rows_leave_the_server_to_chunks_that_are_read) {
+  RowWriterOptions options;
+  options.in_flight_max = 8;
+  options.in_flight_max_moving = 2;
+  Rows rows(options);
+  rows.writer->give_way(1h);
+  rows.store.hold(Hold::request);
+  for (std::int32_t i = 0; i < 5; ++i) rows.add(i);
+  ASSERT_TRUE(wait_until([&] { return rows.store.held_count() >= 2 + 5; }));  // the five chunks themselves
+  rows.clock.advance(options.moving_pause);
+  EXPECT_FALSE(wait_until([&] { return rows.store.held_count() > 2 + 5; }, 100ms));
+  rows.clock.advance(1h);
   EXPECT_TRUE(wait_until([&] { return rows.store.held_count() == 8 + 5; }));
 }
 

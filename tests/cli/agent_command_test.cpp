@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "cli/command_line.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sink/sink_server.hpp"
+#include "support/shared_text.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/wait.hpp"
 
@@ -21,24 +21,6 @@ namespace arca::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// What the agent says, to be read while it runs.
-class SharedText final : public std::streambuf {
- public:
-  [[nodiscard]] bool has(std::string_view words) const {
-    const std::lock_guard lock(mutex_);
-    return text_.find(words) != std::string::npos;
-  }
-
- private:
-  int_type overflow(int_type one) override {
-    const std::lock_guard lock(mutex_);
-    text_ += static_cast<char>(one);
-    return one;
-  }
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 class AgentCommandTest : public ::testing::Test {
  protected:
@@ -85,7 +67,7 @@ class AgentCommandTest : public ::testing::Test {
 TEST_F(AgentCommandTest, SighupReadsTheConfigurationAgainAndABadOneChangesNothing) {
   configure(follow("a.log"));
   log("a.log", "one");
-  SharedText said;
+  support::SharedText said;
   std::thread host([&] {
     EXPECT_TRUE(has_delivered(1));
     configure(follow("b.log"));
@@ -96,7 +78,7 @@ TEST_F(AgentCommandTest, SighupReadsTheConfigurationAgainAndABadOneChangesNothin
     ::kill(::getpid(), SIGHUP);
     log("b.log", "three");
     EXPECT_TRUE(has_delivered(3));
-    EXPECT_TRUE(support::wait_until([&] { return said.has("configuration refused"); }));
+    EXPECT_TRUE(support::wait_until([&] { return said.text().find("configuration refused") != std::string::npos; }));
     ::kill(::getpid(), SIGTERM);
   });
   std::ostringstream out;
@@ -104,7 +86,7 @@ TEST_F(AgentCommandTest, SighupReadsTheConfigurationAgainAndABadOneChangesNothin
   Console console(out, err, false, false);
   EXPECT_EQ(run_command_line({"agent", "--config", config_, "--state", state_}, console), 0);
   host.join();
-  EXPECT_TRUE(said.has("configuration read again"));
+  EXPECT_TRUE(said.text().find("configuration read again") != std::string::npos);
 }
 
 TEST_F(AgentCommandTest, LogsThatComeByAReloadAreLockedLikeThoseOfTheStart) {

@@ -122,7 +122,7 @@ TEST_F(QueryCommandTest, FollowShowsWhatComesUntilItIsTold) {
                            Case{{"logs", "-f", "--json", "--severity", "error"}, "the bank said no"},
                            Case{{"traces", "-f", "--status", "error"}, "GET /checkout"},
                            Case{{"traces", "-f", "--json", "--status", "error"}, "charge card"}}) {
-    SharedText text;
+    support::SharedText text;
     std::ostream out(&text);
     std::ostringstream err;
     std::thread command([&] {

@@ -13,10 +13,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <streambuf>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +25,7 @@
 #include "journal/journal.hpp"
 #include "otlp/reader.hpp"
 #include "support/fork_quiet.hpp"
+#include "support/shared_text.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/wait.hpp"
 
@@ -47,29 +46,6 @@ inline std::size_t occurrences(const std::string& text, const std::string& part)
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
   return count;
 }
-
-// A stream buffer that one thread fills while another reads what is there. Thread-safe.
-class SharedText final : public std::streambuf {
- public:
-  [[nodiscard]] std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  int overflow(int c) override {
-    const std::lock_guard lock(mutex_);
-    text_.push_back(static_cast<char>(c));
-    return c;
-  }
-  std::streamsize xsputn(const char* from, std::streamsize size) override {
-    const std::lock_guard lock(mutex_);
-    text_.append(from, static_cast<std::size_t>(size));
-    return size;
-  }
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 class QueryTest : public ::testing::Test {
  protected:

@@ -131,7 +131,7 @@ std::string metric_as_ours(ProtoMetric metric) {
   for_each_point(metric, [](auto& attributes) { as_ours(attributes); });
   return metric.DebugString();
 }
-std::string sorted_ours(ProtoMetric metric) {
+std::string sorted_text(ProtoMetric metric) {
   for_each_point(metric, [](auto& attributes) { sort_ours(attributes); });
   // The stock one leaves out buckets without counts, and the threshold of what counts as zero.
   if (!metric.has_exponential_histogram()) return metric.DebugString();
@@ -177,7 +177,7 @@ TEST_F(ExporterConformance, RandomResourceMetricsBecomeTheSameMessagesAsWithTheS
     EXPECT_EQ(ours.DebugString() + of_resource.schema_url(), expected_resource);
     for (const auto& scope : of_resource.scope_metrics()) {
       for (const ProtoMetric& metric : scope.metrics()) {
-        ASSERT_EQ(scope_text(scope) + sorted_ours(metric), expected[metric.name()])
+        ASSERT_EQ(scope_text(scope) + sorted_text(metric), expected[metric.name()])
             << how_to_repeat(std::stoull(metric.name().substr(std::string("metric").size())));
         ++count;
       }

@@ -13,20 +13,20 @@ namespace {
 using namespace arca;
 using conformance::ExpectedAttributes;
 using conformance::RandomValues;
-namespace v1 = opentelemetry::proto::logs::v1;
+namespace log_v1 = opentelemetry::proto::logs::v1;
 
-v1::LogRecord parse(base::Bytes record) {
-  v1::ScopeLogs scope;
+log_v1::LogRecord parse_log(base::Bytes record) {
+  log_v1::ScopeLogs scope;
   EXPECT_TRUE(scope.ParseFromArray(record.data(), static_cast<int>(record.size())));
   EXPECT_EQ(scope.log_records_size(), 1);
-  return scope.log_records_size() == 1 ? scope.log_records(0) : v1::LogRecord();
+  return scope.log_records_size() == 1 ? scope.log_records(0) : log_v1::LogRecord();
 }
 
 void check_random_log(otlp::LogWriter& writer, std::uint64_t seed) {
   RandomValues random(seed);
   otlp::AttributeLimits limits;
   if (random.chance(2)) limits = {random.below(6), random.below(20)};
-  v1::LogRecord expected;
+  log_v1::LogRecord expected;
   ExpectedAttributes attributes(limits.count_max, limits.value_length_max);
   writer.begin(limits);
   for (std::uint64_t step = random.below(20); step > 0; --step) {
@@ -40,7 +40,7 @@ void check_random_log(otlp::LogWriter& writer, std::uint64_t seed) {
         writer.set_observed_time(base::WallTime(std::chrono::nanoseconds(expected.observed_time_unix_nano())));
         break;
       case 2:
-        expected.set_severity_number(static_cast<v1::SeverityNumber>(random.below(25)));
+        expected.set_severity_number(static_cast<log_v1::SeverityNumber>(random.below(25)));
         writer.set_severity(static_cast<std::uint8_t>(expected.severity_number()));
         break;
       case 3:
@@ -71,7 +71,7 @@ void check_random_log(otlp::LogWriter& writer, std::uint64_t seed) {
         attributes.draw(random, [&](auto key, const auto& value) { writer.set_attribute(key, value); });
     }
   }
-  v1::LogRecord actual = parse(writer.end());
+  log_v1::LogRecord actual = parse_log(writer.end());
   EXPECT_TRUE(attributes.equals(actual.attributes()));
   actual.clear_attributes();
   expected.set_dropped_attributes_count(attributes.dropped_count());

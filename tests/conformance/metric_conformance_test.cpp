@@ -15,7 +15,7 @@ namespace {
 using namespace arca;
 using conformance::RandomValues;
 namespace pb = opentelemetry::proto;
-namespace v1 = pb::metrics::v1;
+namespace metric_v1 = pb::metrics::v1;
 
 // Random points and, beside them, what they must become.
 class RandomMetric {
@@ -32,7 +32,7 @@ class RandomMetric {
     expected.set_unit(std::string(metric.unit));
     const std::size_t count = random_.below(20);
     const auto temporality = static_cast<otlp::Temporality>(random_.below(3));
-    const auto expected_temporality = static_cast<v1::AggregationTemporality>(temporality);
+    const auto expected_temporality = static_cast<metric_v1::AggregationTemporality>(temporality);
     switch (random_.below(4)) {
       case 0: {
         auto& data = *expected.mutable_gauge();
@@ -66,7 +66,7 @@ class RandomMetric {
     return metric;
   }
 
-  v1::Metric expected;
+  metric_v1::Metric expected;
   std::uint32_t point_count = 0;
 
  private:
@@ -126,7 +126,7 @@ class RandomMetric {
     return target.as_double();
   }
 
-  void add_number(v1::NumberDataPoint& point) {
+  void add_number(metric_v1::NumberDataPoint& point) {
     otlp::NumberPoint& made = numbers_.emplace_back();
     made.head = head(point);
     made.value = number(point);
@@ -148,7 +148,7 @@ class RandomMetric {
     return list;
   }
 
-  void add_histogram(v1::HistogramDataPoint& point) {
+  void add_histogram(metric_v1::HistogramDataPoint& point) {
     otlp::HistogramPoint& made = histograms_.emplace_back();
     summary(point, made);
     made.bucket_counts = counts();
@@ -159,7 +159,7 @@ class RandomMetric {
     made.bounds = bounds;
   }
 
-  otlp::ExponentialBuckets buckets(v1::ExponentialHistogramDataPoint::Buckets& target) {
+  otlp::ExponentialBuckets buckets(metric_v1::ExponentialHistogramDataPoint::Buckets& target) {
     otlp::ExponentialBuckets made;
     made.offset = static_cast<std::int32_t>(random_.below(2000)) - 1000;
     made.counts = counts();
@@ -168,7 +168,7 @@ class RandomMetric {
     return made;
   }
 
-  void add_exponential(v1::ExponentialHistogramDataPoint& point) {
+  void add_exponential(metric_v1::ExponentialHistogramDataPoint& point) {
     otlp::ExponentialPoint& made = exponentials_.emplace_back();
     summary(point, made);
     made.scale = static_cast<std::int32_t>(random_.below(40)) - 20;
@@ -196,10 +196,10 @@ class RandomMetric {
 void check_random_metric(otlp::MetricWriter& writer, std::size_t record_size_max, std::uint64_t seed) {
   RandomMetric random(seed);
   const otlp::Metric metric = random.make();
-  v1::Metric merged;
+  metric_v1::Metric merged;
   std::uint32_t points = 0;
   const auto result = writer.write(metric, [&](base::Bytes record, std::uint32_t count) {
-    v1::ScopeMetrics scope;
+    metric_v1::ScopeMetrics scope;
     ASSERT_TRUE(scope.ParseFromArray(record.data(), static_cast<int>(record.size())));
     ASSERT_EQ(scope.metrics_size(), 1);
     EXPECT_EQ(scope.metrics(0).name(), metric.name);

@@ -15,16 +15,16 @@ namespace {
 using namespace arca;
 using conformance::ExpectedAttributes;
 using conformance::RandomValues;
-namespace v1 = opentelemetry::proto::trace::v1;
+namespace span_v1 = opentelemetry::proto::trace::v1;
 
 base::WallTime at(std::int64_t nanos) { return base::WallTime(std::chrono::nanoseconds(nanos)); }
 
 // Parses a framed record as the one child of a ScopeSpans.
-v1::Span parse(base::Bytes record) {
-  v1::ScopeSpans scope;
+span_v1::Span parse_span(base::Bytes record) {
+  span_v1::ScopeSpans scope;
   EXPECT_TRUE(scope.ParseFromArray(record.data(), static_cast<int>(record.size())));
   EXPECT_EQ(scope.spans_size(), 1);
-  return scope.spans_size() == 1 ? scope.spans(0) : v1::Span();
+  return scope.spans_size() == 1 ? scope.spans(0) : span_v1::Span();
 }
 
 template <class Id>
@@ -73,7 +73,7 @@ class RandomSpan {
     begin();
     for (std::uint64_t step = random_.below(30); step > 0; --step) take_step();
     const std::int64_t end_time = time();
-    const v1::Span actual = parse(writer_.end(at(end_time)));
+    const span_v1::Span actual = parse_span(writer_.end(at(end_time)));
     expected_.set_end_time_unix_nano(static_cast<std::uint64_t>(end_time));
     compare(actual);
   }
@@ -99,7 +99,7 @@ class RandomSpan {
     if (start.parent_span_id != otlp::SpanId{}) expected_.set_parent_span_id(text_of(start.parent_span_id));
     expected_.set_trace_state(state);
     expected_.set_flags(start.flags);
-    expected_.set_kind(static_cast<v1::Span::SpanKind>(start.kind));
+    expected_.set_kind(static_cast<span_v1::Span::SpanKind>(start.kind));
     expected_.set_start_time_unix_nano(otlp::unix_nanos(start.start_time));
   }
 
@@ -165,12 +165,12 @@ class RandomSpan {
     const auto status = static_cast<otlp::SpanStatus>(random_.below(3));
     const std::string description = random_.chance(3) ? "" : "why " + std::string(random_.below(200), 'w');
     writer_.set_status(status, description);
-    if (status == otlp::SpanStatus::unset || expected_.status().code() == v1::Status::STATUS_CODE_OK) return;
-    expected_.mutable_status()->set_code(static_cast<v1::Status::StatusCode>(status));
+    if (status == otlp::SpanStatus::unset || expected_.status().code() == span_v1::Status::STATUS_CODE_OK) return;
+    expected_.mutable_status()->set_code(static_cast<span_v1::Status::StatusCode>(status));
     expected_.mutable_status()->set_message(status == otlp::SpanStatus::error ? description : "");
   }
 
-  void compare(const v1::Span& actual) {
+  void compare(const span_v1::Span& actual) {
     expected_.set_name(name_);
     expected_.set_dropped_attributes_count(attributes_.dropped_count());
     expected_.set_dropped_events_count(dropped_events_);
@@ -179,7 +179,7 @@ class RandomSpan {
     EXPECT_TRUE(attributes_.equals(actual.attributes()));
     expect_children(actual.events(), events_);
     expect_children(actual.links(), links_);
-    v1::Span bare = actual;
+    span_v1::Span bare = actual;
     bare.clear_attributes();
     bare.clear_events();
     bare.clear_links();
@@ -190,10 +190,10 @@ class RandomSpan {
   RandomValues random_;
   const otlp::SpanLimits limits_;
   std::string name_ = "first name";
-  v1::Span expected_;
+  span_v1::Span expected_;
   ExpectedAttributes attributes_{limits_.attributes.count_max, limits_.attributes.value_length_max};
-  std::deque<ExpectedChild<v1::Span::Event>> events_;
-  std::deque<ExpectedChild<v1::Span::Link>> links_;
+  std::deque<ExpectedChild<span_v1::Span::Event>> events_;
+  std::deque<ExpectedChild<span_v1::Span::Link>> links_;
   std::uint32_t dropped_events_ = 0;
   std::uint32_t dropped_links_ = 0;
 };
@@ -218,7 +218,7 @@ TEST(SpanConformance, LengthsAtEveryVarintBoundaryParse) {
       writer.end_event();
       writer.set_attribute("k", std::string_view(text));
       writer.set_status(otlp::SpanStatus::error, text);
-      const v1::Span span = parse(writer.end(at(2)));
+      const span_v1::Span span = parse_span(writer.end(at(2)));
       EXPECT_EQ(span.attributes(0).value().string_value(), text);
       ASSERT_EQ(span.events_size(), 1);
       EXPECT_EQ(span.events(0).attributes(0).value().string_value(), text);
@@ -236,7 +236,7 @@ TEST(SpanConformance, ManyAttributesStayUnique) {
     for (int pass = 0; pass < 3; ++pass) {
       for (std::int64_t i = 0; i < 6000; ++i) writer.set_attribute("key" + std::to_string(i), i * 1000 * pass);
     }
-    const v1::Span span = parse(writer.end(at(1)));
+    const span_v1::Span span = parse_span(writer.end(at(1)));
     ASSERT_EQ(span.attributes_size(), 5000);
     EXPECT_EQ(span.dropped_attributes_count(), 3000U);
     for (const auto& pair : span.attributes()) {
@@ -255,7 +255,7 @@ TEST(SpanConformance, OverwritingForEverKeepsTheSpanSmall) {
     writer.set_name(std::string(static_cast<std::size_t>(i % 53), 'n'));
     ASSERT_LT(writer.size(), 300'000U);
   }
-  const v1::Span span = parse(writer.end(at(1)));
+  const span_v1::Span span = parse_span(writer.end(at(1)));
   EXPECT_EQ(span.attributes_size(), 2);
   EXPECT_EQ(span.status().message(), "kept");
   EXPECT_EQ(span.name().size(), 99'999U % 53U);
@@ -267,7 +267,7 @@ TEST(SpanConformance, NamesAndKeysThatAreNotUtf8AreRepaired) {
   writer.set_attribute("key\xFF", std::int64_t{1});
   writer.set_attribute("key\xEF\xBF\xBD", std::int64_t{2});
   writer.set_attribute("value", std::string_view("\xF0\x28"));
-  const v1::Span span = parse(writer.end(at(1)));
+  const span_v1::Span span = parse_span(writer.end(at(1)));
   EXPECT_EQ(span.name(), "bad\xEF\xBF\xBDname");
   ASSERT_EQ(span.attributes_size(), 2);
   EXPECT_EQ(span.attributes(0).key(), "key\xEF\xBF\xBD");
@@ -287,7 +287,7 @@ TEST(SpanConformance, WithoutMemoryTheSpanIsRefusedAndTheNextOneWorks) {
   writer.set_status(otlp::SpanStatus::error, large);
   EXPECT_TRUE(writer.end(at(2)).empty());
   writer.begin({.name = "next"}, {});
-  EXPECT_EQ(parse(writer.end(at(3))).name(), "next");
+  EXPECT_EQ(parse_span(writer.end(at(3))).name(), "next");
 }
 
 }  // namespace

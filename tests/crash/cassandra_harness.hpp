@@ -90,11 +90,13 @@ class CassandraHarness {
     const auto ended = one.process->wait(point_deadline);
     EXPECT_TRUE(ended && ended->signal == SIGKILL) << point << " was not reached " << nth << " times: " << one.log();
   }
-  // Runs one to its end, which says that nothing is left.
-  void recover(const std::string& state = {}) { expect_end(start_recoverer("none", 1, "kill", state)); }
-  static void expect_end(const Recoverer& one) {
+  // Runs one to its end, which says that nothing is left; with 1 if the Collector refused some of it for good.
+  void recover(int exit_code = 0) { expect_end(start_recoverer(), exit_code); }
+  void recover_from(const std::string& state) { expect_end(start_recoverer("none", 1, "kill", state)); }
+  static void expect_end(const Recoverer& one, int exit_code = 0) {
     const auto ended = one.process->wait(point_deadline);
-    EXPECT_TRUE(ended && *ended == support::ExitStatus{}) << "arca recover did not end well: " << one.log();
+    EXPECT_TRUE(ended && *ended == support::ExitStatus{.code = exit_code})
+        << "arca recover did not end as it should: " << one.log();
   }
 
   // The disk and the memory of the host go, with all that lay there.

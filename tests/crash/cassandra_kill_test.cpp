@@ -41,7 +41,7 @@ TEST(CassandraKill, OfTheRecovererDuringQuarantineKeepsEveryRejectedChunkOnce) {
   harness.base().sink().behave("grpc invalid_argument");
   harness.kill_recoverer_at("replay.quarantine.before_put");
   harness.kill_recoverer_at("replay.quarantine.put");
-  harness.recover();
+  harness.recover(1);
   std::set<std::pair<std::string, std::string>> chunks;
   std::uint64_t kept = 0;
   for (const auto& row : harness.rows("writer, sequence, items", "quarantine")) {

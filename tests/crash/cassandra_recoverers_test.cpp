@@ -77,7 +77,7 @@ TEST(CassandraRecoverers, ALostHostTakesNoMoreThanItsStatusSaid) {
   EXPECT_GT(unreplicated, 0U) << "or the test shows nothing";
   harness.lose_host();
   harness.base().sink().behave("ok");
-  harness.recover(harness.base().directory() / "another_host");
+  harness.recover_from(harness.base().directory() / "another_host");
   const Tally tally = harness.base().judge(true);
   EXPECT_GE(tally.accepted - tally.missing, parked) << "everything that Cassandra acknowledged arrives";
   report("host lost (status() said " + std::to_string(unreplicated) + ")", tally, unreplicated);

@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(Points, KillInRecovery,
                                            "writer.finish.noted", "writer.finish.pool_removed",
                                            "writer.finish.journal_removed"));
 
-#if !defined(__SANITIZE_THREAD__)  // its runtime cannot start threads in the child of a process that has threads
+#if !defined(ARCA_SANITIZE_THREAD)  // its runtime cannot start threads in the child of a process that has threads
 TEST(Fork, ChildrenAndGrandchildrenLoseAndRepeatNothingHoweverTheyEnd) {
   Harness harness;
   for (std::uint64_t i = 0; i < trial_count(10); ++i) {

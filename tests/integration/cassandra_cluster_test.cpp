@@ -26,7 +26,7 @@ class CassandraCluster : public CassandraFixture {
     const std::size_t goal = accepted_.size() + at_least;
     while (acting.wait_for(milliseconds(0)) != std::future_status::ready || accepted_.size() < goal) {
       record_spans(20);
-      std::this_thread::sleep_for(milliseconds(5));  // a rate, not a synchronisation
+      std::this_thread::sleep_for(milliseconds(20));  // a rate, not a synchronisation
     }
     const auto done = acting.get();
     EXPECT_TRUE(done.has_value()) << done.error().message();

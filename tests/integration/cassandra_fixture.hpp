@@ -14,8 +14,6 @@
 
 namespace arca::integration {
 
-constexpr seconds patience{120};  // the machine is busy with others
-
 // What starts while it lives goes by shorter times. Not thread-safe: one test thread.
 class QuickTiming {
  public:

@@ -1,17 +1,15 @@
 // The program beside a real Cassandra node and the real Collector: `arca schema` and `arca recover`.
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <map>
 
 #include "integration/telemetry_fixture.hpp"
 #include "support/cassandra.hpp"
+#include "support/contents.hpp"
 #include "support/process.hpp"
 
 namespace arca::integration {
 namespace {
-
-constexpr seconds patience{120};  // the machine is busy with others
 
 class CassandraProgram : public TelemetryFixture {
  protected:
@@ -42,10 +40,6 @@ class CassandraProgram : public TelemetryFixture {
     command.insert(command.end(), arguments.begin(), arguments.end());
     const auto said = support::run_command(command);
     return said ? *said : said.error().message();
-  }
-  static std::string read_file(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
   }
   static void expect_says(const std::string& said, const std::string& part) {
     EXPECT_NE(said.find(part), std::string::npos) << part << " is not in\n" << said;
@@ -147,11 +141,11 @@ TEST_F(CassandraProgram, RecoverThatWatchesDeliversWhatIsParkedBeforeAndMeanwhil
   };
   EXPECT_FALSE(has_written_all());
   ASSERT_TRUE(collector_->restart().has_value());
-  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << read_file(said_path);
+  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << support::contents_of(said_path);
   park_spans(300);
-  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << read_file(said_path);
+  EXPECT_TRUE(support::wait_until(has_written_all, patience)) << support::contents_of(said_path);
   (*watcher)->send_signal(SIGTERM);
-  EXPECT_EQ((*watcher)->wait(patience), support::ExitStatus{}) << read_file(said_path);
+  EXPECT_EQ((*watcher)->wait(patience), support::ExitStatus{}) << support::contents_of(said_path);
   expect_all_spans_written();
   expect_duplicates_only_as_whole_chunks();
   expect_says(arca({"recover", "--deadline", "100s"}), "complete: 0 items");

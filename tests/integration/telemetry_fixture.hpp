@@ -38,6 +38,8 @@ inline constexpr Way http_gzip{"http_gzip", "http/protobuf", "gzip"};
 
 inline std::string name_of_way(const testing::TestParamInfo<Way>& way) { return way.param.name; }
 
+constexpr seconds patience{120};  // the machine is busy with others
+
 // Not thread-safe: one test thread.
 class TelemetryFixture : public testing::Test {
  protected:

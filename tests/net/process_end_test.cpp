@@ -16,12 +16,12 @@ using fakes::ask;
 using fakes::RawConnection;
 using fakes::RawServer;
 
-HttpTransport* transport = nullptr;
+HttpTransport* leaked_transport = nullptr;
 
 // As the destructor of a global variable: sends once more, on a new connection, and ends.
 void end_transport() {
-  const Response response = ask(*transport, payload_of("x"), std::chrono::milliseconds(500));
-  delete transport;
+  const Response response = ask(*leaked_transport, payload_of("x"), std::chrono::milliseconds(500));
+  delete leaked_transport;
   std::_Exit(response.outcome == Outcome::answered ? 3 : 0);
 }
 
@@ -32,8 +32,8 @@ void end_transport() {
   if (host_uses_openssl_first) OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
   const TlsOptions tls;
   const std::string url = scheme + "://" + server->host_and_port() + "/v1/traces";
-  transport = http_to(url, false, scheme == "https" ? &tls : nullptr).release();
-  ask(*transport, payload_of("x"), std::chrono::milliseconds(200));
+  leaked_transport = http_to(url, false, scheme == "https" ? &tls : nullptr).release();
+  ask(*leaked_transport, payload_of("x"), std::chrono::milliseconds(200));
   std::exit(2);  // end_transport decides
 }
 

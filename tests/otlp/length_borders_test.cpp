@@ -25,7 +25,7 @@ constexpr std::size_t sizes[] = {0, 1, 127, 128, 255, 256, 16383, 16384, 16385, 
 constexpr otlp::SpanLimits unlimited{
     {otlp::no_limit, otlp::no_limit}, otlp::no_limit, otlp::no_limit, otlp::no_limit, otlp::no_limit};
 
-base::WallTime at(std::int64_t nanos) { return base::WallTime(std::chrono::nanoseconds(nanos)); }
+base::WallTime time_at(std::int64_t nanos) { return base::WallTime(std::chrono::nanoseconds(nanos)); }
 
 template <class Message>
 Message parse(base::Bytes bytes) {
@@ -34,7 +34,7 @@ Message parse(base::Bytes bytes) {
   return message;
 }
 pb::trace::v1::Span end(otlp::SpanWriter& writer) {
-  const auto scope = parse<pb::trace::v1::ScopeSpans>(writer.end(at(2)));
+  const auto scope = parse<pb::trace::v1::ScopeSpans>(writer.end(time_at(2)));
   EXPECT_EQ(scope.spans_size(), 1);
   return scope.spans_size() == 1 ? scope.spans(0) : pb::trace::v1::Span();
 }
@@ -120,7 +120,7 @@ TEST_P(LengthBorders, OfAttributesOfSpansEventsAndLinks) {
   otlp::SpanWriter writer;
   writer.begin({.trace_state = text, .name = "first"}, unlimited);
   set_all([&](const auto& key, const auto& value) { writer.set_attribute(key, value); });
-  ASSERT_TRUE(writer.begin_event(text, at(1)));
+  ASSERT_TRUE(writer.begin_event(text, time_at(1)));
   set_all([&](const auto& key, const auto& value) { writer.set_event_attribute(key, value); });
   writer.end_event();
   ASSERT_TRUE(writer.begin_link({.trace_state = text}));
@@ -279,7 +279,7 @@ TEST_P(LengthBorders, OfWholeEventsAndLinks) {
   otlp::SpanWriter writer;
   writer.begin({.name = "n"}, unlimited);
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(writer.begin_event(for_event->second, at(1)));
+    ASSERT_TRUE(writer.begin_event(for_event->second, time_at(1)));
     writer.set_event_attribute("text", std::string_view("replaced"));
     writer.set_event_attribute("text", std::string_view(for_event->first));
     writer.set_event_attribute("n", std::int64_t{7});

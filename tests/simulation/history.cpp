@@ -42,20 +42,20 @@ History::~History() {
   base::crash_hook.store(nullptr);
 }
 
-Outcome History::run(const HistoryOptions& options) {
-  Outcome outcome;
+HistoryResult History::run(const HistoryOptions& options) {
+  HistoryResult outcome;
   std::thread([&] { outcome = History(options).live(); }).join();
   return outcome;
 }
 
-Outcome History::live() {
+HistoryResult History::live() {
   make_hosts();
   for (std::uint32_t turn = 0; turn < options_.turns; ++turn) take_turn();
   end_faults();
   come_to_rest();
   processes_.clear();
   collect_quarantine();
-  Outcome outcome;
+  HistoryResult outcome;
   outcome.verdict = oracle_.judge();
   outcome.digest = world_.digest();
   outcome.steps = steps_;

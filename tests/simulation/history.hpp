@@ -27,7 +27,7 @@ struct HistoryOptions {
   std::string memory_directory{};   // on tmpfs
 };
 
-struct Outcome {
+struct HistoryResult {
   Verdict verdict;
   std::uint64_t digest = 0;  // over everything that happened
   std::uint64_t steps = 0;
@@ -39,12 +39,12 @@ struct Outcome {
 class History {
  public:
   // On a thread of its own: what threads remember of pools would else make a second run differ from the first.
-  static Outcome run(const HistoryOptions& options);
+  static HistoryResult run(const HistoryOptions& options);
 
  private:
   explicit History(HistoryOptions options);
   ~History();
-  Outcome live();
+  HistoryResult live();
   void make_hosts();
   void start_process(Host& host);
   void take_turn();

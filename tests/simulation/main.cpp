@@ -54,7 +54,7 @@ int run(Arguments arguments) {
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     HistoryOptions options = arguments.history;
     options.seed += i;
-    const Outcome outcome = History::run(options);
+    const HistoryResult outcome = History::run(options);
     sum.accepted += outcome.verdict.accepted;
     sum.arrived += outcome.verdict.arrived;
     sum.quarantined += outcome.verdict.quarantined;

@@ -24,7 +24,7 @@ TEST(Simulation, NothingIsLostInAnyHistory) {
   const std::uint64_t count = number_from("ARCA_SIM_SEEDS", 2000);
   Verdict sum;
   for (std::uint64_t seed = base; seed < base + count; ++seed) {
-    const Outcome outcome = History::run({.seed = seed, .memory_directory = memory.path()});
+    const HistoryResult outcome = History::run({.seed = seed, .memory_directory = memory.path()});
     for (const std::string& broken : outcome.verdict.broken)
       ADD_FAILURE() << "seed " << seed << ": " << broken << "\n  build/release/arca_sim --seed " << seed
                     << " --tell shows how it came to that";
@@ -53,7 +53,7 @@ std::string told_by_a_process(std::uint64_t seed) {
   const pid_t child = fork();
   if (child == 0) {
     const support::TemporaryDirectory memory("/dev/shm");
-    const Outcome outcome = History::run({.seed = seed, .memory_directory = memory.path()});
+    const HistoryResult outcome = History::run({.seed = seed, .memory_directory = memory.path()});
     const std::string text = std::to_string(outcome.digest) + " in " + std::to_string(outcome.steps) + " steps";
     const bool told = write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
     _exit(told ? 0 : 1);

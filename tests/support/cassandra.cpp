@@ -9,9 +9,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <random>
+
+#include "support/contents.hpp"
 
 namespace arca::support {
 namespace {
@@ -24,11 +24,6 @@ constexpr auto tool_patience = std::chrono::minutes(9);
 // How much later than its own deadline the client may answer: it connects first, and a busy machine is slow.
 constexpr auto client_grace = std::chrono::seconds(30);
 constexpr int exit_not_installed = 3;
-
-std::string contents_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string last_line(std::string text) {
   while (text.ends_with('\n')) text.pop_back();

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "support/contents.hpp"
 #include "support/wait.hpp"
 
 namespace arca::support {
@@ -24,11 +25,6 @@ bool accepts(int port) {
   const bool connected = ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   ::close(client);
   return connected;
-}
-
-std::string contents_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string tls_section(const CollectorTls& tls) {

@@ -20,7 +20,7 @@ using telemetry::Kind;
 using telemetry::Variable;
 using telemetry::variables;
 
-fakes::FakeEnvironment environment(std::map<std::string, std::string> more = {}) {
+fakes::FakeEnvironment environment_with_home(std::map<std::string, std::string> more = {}) {
   more.try_emplace("HOME", "/tmp");
   return fakes::FakeEnvironment(std::move(more));
 }
@@ -123,7 +123,7 @@ std::string yaml_of(const std::string& key, const std::string& value) {
 std::string error_of_yaml(const std::string& text) {
   const auto config = Config::from_yaml_text(text, "arca.yaml");
   if (!config) return config.error().message();
-  const auto finalized = finalize(*config, environment());
+  const auto finalized = finalize(*config, environment_with_home());
   return finalized ? "" : finalized.error().message();
 }
 
@@ -137,7 +137,7 @@ TEST(ConfigTable, EveryKeyHasWrongValuesOrIsFreeText) {
 TEST(ConfigTable, AWrongVariableIsNamedWithItsValueAndWhatIsAllowed) {
   for (const Variable& variable : variables()) {
     for (const std::string& value : wrong_values(variable)) {
-      const auto config = finalize({}, environment({{variable.name, value}}));
+      const auto config = finalize({}, environment_with_home({{variable.name, value}}));
       // A standard variable that cannot be parsed must be ignored; an address that makes no sense must not: nothing
       // would ever arrive.
       if (variable.is_standard() && variable.kind != Kind::text) {
@@ -227,7 +227,7 @@ TEST(ConfigTable, AWrongFieldOfTheApplicationIsNamedWithWhatIsAllowed) {
   for (const Variable& variable : variables()) {
     Config config;
     if (!std::visit(SetOutOfRange(variable), variable.field(config))) continue;
-    const auto finalized = finalize(config, environment());
+    const auto finalized = finalize(config, environment_with_home());
     ASSERT_FALSE(finalized) << variable.key;
     expect_names(finalized.error().message(), leaf_of(variable.key), "", false);
   }

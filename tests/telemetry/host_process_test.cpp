@@ -112,7 +112,7 @@ TEST_F(HostProcessTest, WithoutAThreadToSpareShutdownStillKeepsEverything) {
   EXPECT_EQ(status, 0);
 }
 
-#if !defined(__SANITIZE_THREAD__)  // its runtime cannot start threads in the child of a process that has threads
+#if !defined(ARCA_SANITIZE_THREAD)  // its runtime cannot start threads in the child of a process that has threads
 TEST_F(HostProcessTest, AForkedChildThatHasRecordedNothingMayShutDown) {
   FakeCollector collector;
   auto telemetry = Telemetry::start(config(collector.url()));

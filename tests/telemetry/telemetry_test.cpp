@@ -167,7 +167,7 @@ TEST_F(TelemetryTest, DisabledTelemetryInstallsNothing) {
   EXPECT_EQ(telemetry->force_flush(seconds(1)).outcome, FlushOutcome::delivered);
 }
 
-#if !defined(__SANITIZE_THREAD__)  // its runtime cannot start threads in the child of a process that has threads
+#if !defined(ARCA_SANITIZE_THREAD)  // its runtime cannot start threads in the child of a process that has threads
 // Attributes that take their time: whoever reads them holds the span.
 class SlowAttributes final : public opentelemetry::common::KeyValueIterable {
  public:

@@ -23,8 +23,8 @@ void observe_cpu_time(const HostSnapshot& host, Observer& observer) {
   for (const procfs::CpuTimes& cpu : host.stat->cpus) {
     const auto number = static_cast<std::int64_t>(cpu.logical_number);
     for (const auto& [mode, column] : cpu_columns) {
-      const double seconds = static_cast<double>(cpu.*column) / host.ticks_per_second;
-      observer.real(seconds, {{"cpu.mode", mode}, {"cpu.logical_number", number}});
+      const double spent = static_cast<double>(cpu.*column) / host.ticks_per_second;
+      observer.real(spent, {{"cpu.mode", mode}, {"cpu.logical_number", number}});
     }
   }
 }
@@ -117,16 +117,17 @@ void observe_disk(const HostSnapshot& host, Observer& observer) {
   }
 }
 
-double seconds(std::uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1000; }
+double in_seconds(std::uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1000; }
 
 void observe_disk_io_time(const HostSnapshot& host, Observer& observer) {
-  for (const procfs::Disk& disk : host.disks) observer.real(seconds(disk.io_ms), {{"system.device", view(disk.name)}});
+  for (const procfs::Disk& disk : host.disks)
+    observer.real(in_seconds(disk.io_ms), {{"system.device", view(disk.name)}});
 }
 
 void observe_disk_operation_time(const HostSnapshot& host, Observer& observer) {
   for (const procfs::Disk& disk : host.disks) {
-    observer.real(seconds(disk.read_ms), {{"system.device", view(disk.name)}, {"disk.io.direction", "read"}});
-    observer.real(seconds(disk.write_ms), {{"system.device", view(disk.name)}, {"disk.io.direction", "write"}});
+    observer.real(in_seconds(disk.read_ms), {{"system.device", view(disk.name)}, {"disk.io.direction", "read"}});
+    observer.real(in_seconds(disk.write_ms), {{"system.device", view(disk.name)}, {"disk.io.direction", "write"}});
   }
 }
 

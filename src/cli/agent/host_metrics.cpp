@@ -56,8 +56,8 @@ HostMetrics::~HostMetrics() {
   for (const auto& one : instruments_) one->instrument->RemoveCallback(&HostMetrics::collect, one.get());
 }
 
-void HostMetrics::add(metrics::Meter& meter, std::span<const MetricDescription> table) {
-  for (const MetricDescription& metric : table) {
+void HostMetrics::add(metrics::Meter& meter, std::span<const MetricDescription> descriptions) {
+  for (const MetricDescription& metric : descriptions) {
     instruments_.push_back(std::make_unique<Instrument>(Instrument{this, &metric, create(meter, metric)}));
     instruments_.back()->instrument->AddCallback(&HostMetrics::collect, instruments_.back().get());
   }

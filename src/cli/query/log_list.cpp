@@ -9,7 +9,6 @@
 namespace arca::cli::query {
 
 namespace {
-constexpr std::size_t seen_max = 10'000'000;
 constexpr std::size_t severity_columns = 5;
 constexpr std::uint32_t severity_warning = 13;
 constexpr std::uint32_t severity_error = 17;

@@ -10,8 +10,6 @@ namespace arca::cli::query {
 
 namespace {
 
-constexpr std::size_t seen_max = 10'000'000;
-
 std::string number_text(const otlp::PointView& point) {
   if (const auto* integer = std::get_if<std::int64_t>(&point.value)) return std::to_string(*integer);
   if (const auto* real = std::get_if<double>(&point.value)) return fmt::format("{:.6g}", *real);

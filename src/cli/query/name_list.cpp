@@ -7,8 +7,6 @@ namespace arca::cli::query {
 
 namespace {
 
-constexpr std::uint32_t status_error = 2;
-
 // What only an index has told was not counted.
 Table::Cell count_cell(std::uint64_t count, PlaceSet places) {
   return {count == 0 && places == PlaceSet(Place::cassandra) ? "?" : format_count(count), true};
@@ -37,7 +35,7 @@ void NameList::on_span(const otlp::SpanView& span) {
   Counts* const counts = find(owner().service, span.name);
   if (counts == nullptr) return;
   ++counts->spans;
-  if (span.status_code == status_error) ++counts->errors;
+  if (span.status_code == otlp::span_status_error) ++counts->errors;
   counts->places.insert(place());
 }
 

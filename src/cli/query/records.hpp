@@ -14,6 +14,9 @@
 
 namespace arca::cli::query {
 
+// So many records a list remembers to have seen: what comes twice, from two places, is shown once.
+constexpr std::size_t seen_max = 10'000'000;
+
 // Resource and scope as they stood on the wire.
 struct Context {
   std::string service;

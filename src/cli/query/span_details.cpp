@@ -11,7 +11,6 @@ namespace arca::cli::query {
 
 namespace {
 
-constexpr std::uint32_t status_error = 2;
 constexpr std::size_t lines_max = 30;  // of events and log records of one span, unless all are asked for
 constexpr std::size_t value_columns_max = 200;
 
@@ -96,7 +95,7 @@ std::vector<DetailLine> span_details(const SpanRecord& record, const std::vector
                                      std::uint64_t trace_start, bool all, const Screen& screen) {
   std::vector<DetailLine> lines;
   const otlp::SpanView& span = record.span;
-  if (span.status_code == status_error) {
+  if (span.status_code == otlp::span_status_error) {
     const std::string why = printable(span.status_message);
     lines.push_back({std::string(screen.draw("✗", "!")), why.empty() ? "error" : "error: " + why, Colour::bad});
   }

@@ -4,10 +4,6 @@
 
 namespace arca::cli::query {
 
-namespace {
-constexpr std::uint32_t status_error = 2;
-}
-
 std::uint32_t TraceList::number_of(std::string_view name) {
   const auto [at, is_new] = numbers_.try_emplace(std::string(name), static_cast<std::uint32_t>(names_.size()));
   if (is_new) names_.emplace_back(name);
@@ -37,7 +33,7 @@ void TraceList::on_span(const otlp::SpanView& span) {
   if (!trace.is_changed) changed_.push_back(id);
   trace.is_changed = true;
   ++trace.span_count;
-  if (span.status_code == status_error) ++trace.error_count;
+  if (span.status_code == otlp::span_status_error) ++trace.error_count;
   trace.start = std::min(trace.start, span.start_time);
   trace.end = std::max(trace.end, span.end_time);
   const std::uint32_t service = number_of(owner().service);

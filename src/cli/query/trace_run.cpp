@@ -38,7 +38,6 @@ class SpanStream final : public RecordVisitor {
   std::vector<Record> take_all() { return std::exchange(kept_, {}); }
 
  private:
-  static constexpr std::size_t seen_max = 10'000'000;
   const Filter& filter_;
   std::unordered_set<std::uint64_t> seen_;
   std::vector<Record> kept_;

@@ -15,7 +15,6 @@ namespace arca::cli::query {
 
 namespace {
 
-constexpr std::uint32_t status_error = 2;
 constexpr std::size_t duration_columns = 7;
 constexpr std::size_t mark_columns = 2;      // of a failed span, behind its duration
 constexpr std::size_t bar_columns_min = 12;  // narrower ones say nothing
@@ -117,7 +116,7 @@ class Waterfall {
     PlaceSet places;
     for (const TraceNode& node : nodes_) {
       services.insert(node.span->record.context->service);
-      errors += node.span->span.status_code == status_error ? 1 : 0;
+      errors += node.span->span.status_code == otlp::span_status_error ? 1 : 0;
       orphans += node.is_orphan ? 1 : 0;
       places.insert(node.span->places);
     }
@@ -148,7 +147,7 @@ class Waterfall {
   void draw_span(std::size_t index) {
     const TraceNode& node = nodes_[index];
     const otlp::SpanView& span = node.span->span;
-    const bool failed = span.status_code == status_error;
+    const bool failed = span.status_code == otlp::span_status_error;
     const std::string tree = branches(index, false);
     const std::string service = printable(node.span->record.context->service);
     const std::size_t tree_columns = column_count(tree);
