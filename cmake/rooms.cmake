@@ -10,11 +10,19 @@ function(arca_floor name)
   add_library(arca_${name} STATIC ${sources})
   target_include_directories(arca_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(arca_${name} PRIVATE arca_warnings PUBLIC arca_sanitizers ${ARGN})
+  if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT name MATCHES "^(cli|net|cassandra)$")
+    # What runs in the application's own threads is compiled as it is measured: ten sources at once are inlined worse, and
+    # a span costs a tenth more.
+    set_target_properties(arca_${name} PROPERTIES UNITY_BUILD OFF)
+  endif()
 endfunction()
 
 # What judges need not be fast, only soon compiled.
 function(arca_test_code target)
   target_compile_options(${target} PRIVATE -O0)
+  if(ARCA_SANITIZE)
+    target_compile_definitions(${target} PRIVATE ARCA_SANITIZED)
+  endif()
 endfunction()
 
 # tests/fakes and tests/support: compiled once, linked before the floors, so that they may use any floor that the

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """clang-tidy over the sources of src/, in parallel, with the compile commands of the clang preset.
 
-usage: tools/check_clang_tidy.py [--all | --changed | FILE...]
+usage: tools/check_clang_tidy.py [--all | --changed | --share N | FILE...]
 
 --all       every source in src/ (default)
 --changed   those that differ from the last commit, or include a header that does
+--share N   those that the last commit changed, and one N-th of the others, another one after each commit
 
 A file whose text and headers are the same as when it last passed, format aside, is not looked at again
 (build/clang/tidy/).
@@ -50,9 +51,19 @@ def fingerprint(source):
     return digest.hexdigest()
 
 
+def git(*arguments):
+    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True).stdout
+
+
 def changed_files():
-    output = subprocess.run(["git", "-C", str(ROOT), "status", "--porcelain"], check=True, capture_output=True, text=True)
-    return {ROOT / line[3:].split(" -> ")[-1] for line in output.stdout.splitlines()}
+    return {ROOT / line[3:].split(" -> ")[-1] for line in git("status", "--porcelain").splitlines()}
+
+
+def share(every, parts):
+    commit = git("rev-parse", "HEAD").strip()
+    changed = {ROOT / name for name in git("show", "--format=", "--name-only", "HEAD").splitlines()}
+    turn = int(commit[:8], 16) % parts
+    return [path for index, path in enumerate(every) if index % parts == turn or path in changed]
 
 
 def sources(arguments):
@@ -61,6 +72,8 @@ def sources(arguments):
     if arguments == ["--changed"]:
         changed = changed_files()
         return [path for path in every if path in changed or changed & own_headers(path, set())]
+    if arguments[:1] == ["--share"]:
+        return share(every, int(arguments[1]))
     if arguments and arguments != ["--all"]:
         return [pathlib.Path(name).resolve() for name in arguments]
     return every
@@ -78,9 +91,7 @@ def check(source):
 
 
 def main():
-    if not (BUILD / "compile_commands.json").exists():
-        print("clang-tidy: no build/clang/compile_commands.json: run cmake --preset clang first")
-        return 1
+    subprocess.run(["cmake", "--preset", "clang"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (BUILD / "tidy").mkdir(exist_ok=True)
     files = sources(sys.argv[1:])
     failures = 0

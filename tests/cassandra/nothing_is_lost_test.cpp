@@ -8,6 +8,7 @@
 #include <set>
 
 #include "parking_fixture.hpp"
+#include "support/repeated.hpp"
 
 namespace {
 
@@ -129,7 +130,7 @@ class History {
 TEST(NothingIsLost, an_acknowledged_chunk_is_found_by_a_recoverer_whatever_was_frozen_when) {
   std::size_t parked_count = 0;
   std::size_t anew_count = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= std::uint64_t{support::repeated(150)}; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     History history(seed);
     history.run();

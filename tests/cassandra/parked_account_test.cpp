@@ -2,6 +2,7 @@
 // both their clocks, and recoverers die: what the writer says has become of its items is what has become of them.
 #include "cassandra/cassandra_sink.hpp"
 #include "cassandra/parked_fixture.hpp"
+#include "support/repeated.hpp"
 
 namespace arca::cassandra {
 namespace {
@@ -221,7 +222,7 @@ TEST_P(ParkedAccountModelTest, nothing_that_is_missing_counts_as_delivered_and_n
   EXPECT_GT(counted.size(), 100U);
 }
 
-INSTANTIATE_TEST_SUITE_P(seeds, ParkedAccountModelTest, testing::Range(0, 60));
+INSTANTIATE_TEST_SUITE_P(seeds, ParkedAccountModelTest, testing::Range(0, support::repeated(60)));
 
 }  // namespace
 }  // namespace arca::cassandra

@@ -2,6 +2,7 @@
 // that have bad days. In the end every chunk that a writer counts as parked was taken to the last item or lies in
 // quarantine, and whatever came twice came under the same id.
 #include "cassandra/parked_fixture.hpp"
+#include "support/repeated.hpp"
 
 namespace arca::cassandra {
 namespace {
@@ -213,7 +214,7 @@ TEST_P(ParkedModelTest, every_item_that_was_parked_arrives_or_lies_in_quarantine
   EXPECT_GT(parked.size(), 100U);
 }
 
-INSTANTIATE_TEST_SUITE_P(seeds, ParkedModelTest, testing::Range(0, 60));
+INSTANTIATE_TEST_SUITE_P(seeds, ParkedModelTest, testing::Range(0, support::repeated(60)));
 
 }  // namespace
 }  // namespace arca::cassandra

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -29,9 +30,9 @@ inline constexpr bool allocator_survives_fork = true;
 
 namespace detail {
 
-// Every other thread of this process with the number of times that it has been taken off a processor; empty if one
+// Every other thread of this process with the number of times that it has been taken off a processor; nothing if one
 // runs.
-inline std::map<std::string, std::string> sleeping_threads() {
+inline std::optional<std::map<std::string, std::string>> sleeping_threads() {
   std::map<std::string, std::string> all;
   const std::string own = std::to_string(::gettid());
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
@@ -45,7 +46,7 @@ inline std::map<std::string, std::string> sleeping_threads() {
       if (line.starts_with("State:")) sleeps = line.find("S (") != std::string::npos;
       if (line.find("ctxt_switches") != std::string::npos) switches += line;
     }
-    if (!sleeps) return {};
+    if (!sleeps) return std::nullopt;
     all[id] = switches;
   }
   return all;
@@ -61,7 +62,7 @@ inline bool rest_before_fork(std::chrono::milliseconds patience = std::chrono::s
   while (std::chrono::steady_clock::now() < deadline) {
     const auto first = detail::sleeping_threads();
     std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the distance of the two looks, not a synchronisation
-    if (!first.empty() && first == detail::sleeping_threads()) return true;
+    if (first && first == detail::sleeping_threads()) return true;
   }
   return false;
 }

@@ -75,7 +75,8 @@ void EventLoop::step(base::Duration wait_max) {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), static_cast<int>(millis));
   for (int i = 0; i < count; ++i) {
-    const auto found = watches_.find(events[static_cast<std::size_t>(i)].data.u64);
+    const std::uint64_t watch = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the kernel's struct is packed
+    const auto found = watches_.find(watch);
     if (found == watches_.end()) continue;  // removed by an earlier handler of this turn
     const std::shared_ptr<Handler> handler = found->second.handler;
     (*handler)(events[static_cast<std::size_t>(i)].events);
