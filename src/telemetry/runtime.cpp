@@ -157,6 +157,7 @@ void Runtime::abandon_inherited() {
   leak(std::move(meters_));
   leak(std::move(self_meters_));
   leak(std::move(self_metrics_));
+  leak(std::move(self_durations_));
   leak(std::move(housekeeper_));
 }
 

@@ -104,6 +104,7 @@ class Runtime final : private os::ForkSubscriber {
   Status last_status_;
   FlushReport last_report_{.outcome = FlushOutcome::incomplete, .kept_item_count = 0};  // until the end is over
   std::shared_ptr<void> self_metrics_;
+  std::shared_ptr<void> self_durations_;
   std::unique_ptr<Housekeeper> housekeeper_;
 };
 

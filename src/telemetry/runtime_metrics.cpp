@@ -55,16 +55,19 @@ void Runtime::begin_metrics() {
   auto meters = make_meter_provider(config_->metric_interval, config_->metric_timeout, collections);
   std::shared_ptr<MeterProvider> self_meters;
   std::shared_ptr<void> self_metrics;
+  std::shared_ptr<void> self_durations;
   if (config_->self_metrics) {
     const auto interval = config_->self_metric_interval;
     self_meters =
         make_meter_provider(interval, std::max(milliseconds(1), interval / 2), std::make_shared<CollectionListener>());
     self_metrics = observe_self(*self_meters, {pipeline_, collections}, *config_);
+    self_durations = observe_durations(*self_meters, {pipeline_, collections}, *config_);
   }
   const std::lock_guard lock(mutex_);
   meters_ = std::move(meters);
   self_meters_ = std::move(self_meters);
   self_metrics_ = std::move(self_metrics);
+  self_durations_ = std::move(self_durations);
 }
 
 opentelemetry::nostd::shared_ptr<opentelemetry::metrics::MeterProvider> Runtime::meter_provider() const {
@@ -88,13 +91,16 @@ bool Runtime::flush_metrics(base::SteadyTime deadline) {
 void Runtime::shutdown_metrics(base::SteadyTime deadline) {
   std::shared_ptr<MeterProvider> providers[2];
   std::shared_ptr<void> observed;
+  std::shared_ptr<void> measured;
   {
     const std::lock_guard lock(mutex_);
     if (is_inherited()) return;
     providers[0] = std::move(meters_);
     providers[1] = std::move(self_meters_);
     observed = std::move(self_metrics_);
+    measured = std::move(self_durations_);
   }
+  measured.reset();  // deliveries go on, and the SDK's histograms end with their provider
   for (auto& provider : providers) {
     if (provider == nullptr) continue;
     const auto time = time_left(clock_, deadline);

@@ -1,6 +1,8 @@
 // The two histograms among the self-metrics: how long a delivery took, and how long a collection of metrics.
 #include <array>
 #include <map>
+#include <mutex>
+#include <shared_mutex>
 
 #include "arca/version.hpp"
 #include "net/endpoint.hpp"
@@ -80,7 +82,8 @@ std::string error_of(const Exporter& exporter, const sinks::DeliveryReport& repo
   return exporter.grpc ? otlp::grpc_name(*report.status) : std::to_string(*report.status);
 }
 
-// Thread-safe. Deliveries that end later than its owner may still call it.
+// Thread-safe. Deliveries that end later than its owner may still call it: after close() they are not measured, because
+// the SDK's histograms must not be used once their provider has gone.
 class Durations {
  public:
   Durations(Provider& provider, const Settings& settings)
@@ -91,7 +94,9 @@ class Durations {
     }
   }
 
-  void take(const sinks::DeliveryReport& report) const {
+  void take(const sinks::DeliveryReport& report) {
+    const std::shared_lock lock(gate_);
+    if (is_closed_) return;
     const Exporter& exporter = exporters_[model::index_of(report.signal)];
     Attributes attributes;
     for (const auto& [key, value] : exporter.texts) attributes[key] = nostd::string_view(value);
@@ -107,11 +112,20 @@ class Durations {
     if (!error.empty()) attributes["error.type"] = nostd::string_view(error);
     deliveries_->Record(in_seconds(report.duration), attributes, opentelemetry::context::Context());
   }
-  void take(base::Duration collection) const {
+  void take(base::Duration collection) {
+    const std::shared_lock lock(gate_);
+    if (is_closed_) return;
     collections_->Record(in_seconds(collection), component(reader_type), opentelemetry::context::Context());
+  }
+  // When it returns, nobody is inside.
+  void close() {
+    const std::lock_guard lock(gate_);
+    is_closed_ = true;
   }
 
  private:
+  std::shared_mutex gate_;
+  bool is_closed_ = false;  // protected by gate_
   Histogram deliveries_;
   Histogram collections_;
   std::array<Exporter, model::signal_count> exporters_;
@@ -120,8 +134,10 @@ class Durations {
 // Ends the telling with its life.
 class Subscription {
  public:
-  explicit Subscription(const SelfSources& sources) : pipeline_(sources.pipeline), collections_(sources.collections) {}
+  Subscription(const SelfSources& sources, std::shared_ptr<Durations> durations)
+      : pipeline_(sources.pipeline), collections_(sources.collections), durations_(std::move(durations)) {}
   ~Subscription() {
+    durations_->close();
     collections_->set({});
     if (const auto pipeline = pipeline_.lock()) pipeline->observe_deliveries({});
   }
@@ -131,15 +147,16 @@ class Subscription {
  private:
   std::weak_ptr<Pipeline> pipeline_;
   std::shared_ptr<CollectionListener> collections_;
+  std::shared_ptr<Durations> durations_;
 };
 
 }  // namespace
 
 std::shared_ptr<void> observe_durations(Provider& provider, const SelfSources& sources, const Settings& settings) {
-  const auto durations = std::make_shared<const Durations>(provider, settings);
+  const auto durations = std::make_shared<Durations>(provider, settings);
   sources.pipeline->observe_deliveries([durations](const sinks::DeliveryReport& report) { durations->take(report); });
   sources.collections->set([durations](base::Duration duration) { durations->take(duration); });
-  return std::make_shared<Subscription>(sources);
+  return std::make_shared<Subscription>(sources, durations);
 }
 
 }  // namespace arca::telemetry

@@ -43,11 +43,8 @@ using Read = std::function<void(const Reading&, const Output&)>;
 // The instruments and what they read. The SDK holds pointers to the entries, so they do not move.
 class SelfMetrics {
  public:
-  SelfMetrics(opentelemetry::sdk::metrics::MeterProvider& provider, const SelfSources& sources,
-              const Settings& settings)
-      : pipeline_(sources.pipeline),
-        meter_(provider.GetMeter("arca", ARCA_VERSION, "")),
-        durations_(observe_durations(provider, sources, settings)) {}
+  SelfMetrics(opentelemetry::sdk::metrics::MeterProvider& provider, const SelfSources& sources)
+      : pipeline_(sources.pipeline), meter_(provider.GetMeter("arca", ARCA_VERSION, "")) {}
   ~SelfMetrics() {
     for (Entry& entry : entries_) entry.instrument->RemoveCallback(&SelfMetrics::observe, &entry);
   }
@@ -99,7 +96,6 @@ class SelfMetrics {
 
   std::weak_ptr<Pipeline> pipeline_;
   nostd::shared_ptr<metrics_api::Meter> meter_;
-  std::shared_ptr<void> durations_;
   const Counts counts_before_ = ThreadCache::totals();
   std::deque<Entry> entries_;
 };
@@ -299,7 +295,7 @@ std::string exporter_type(const Settings& settings, model::Signal signal) {
 
 std::shared_ptr<void> observe_self(opentelemetry::sdk::metrics::MeterProvider& provider, const SelfSources& sources,
                                    const Settings& settings) {
-  auto metrics = std::make_shared<SelfMetrics>(provider, sources, settings);
+  auto metrics = std::make_shared<SelfMetrics>(provider, sources);
   observe_providers(*metrics);
   observe_processors(*metrics);
   observe_exporters(*metrics, settings);

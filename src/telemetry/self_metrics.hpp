@@ -30,7 +30,7 @@ SelfAttributes component(const std::string& type, SelfAttributes more = {});
 // As the semantic conventions name the exporter of a signal.
 std::string exporter_type(const Settings& settings, model::Signal signal);
 
-// The two histograms, of deliveries and of collections; part of observe_self().
+// The two histograms, of deliveries and of collections. What is returned must go before the provider.
 std::shared_ptr<void> observe_durations(opentelemetry::sdk::metrics::MeterProvider& provider,
                                         const SelfSources& sources, const Settings& settings);
 

@@ -53,7 +53,7 @@ class Cassandra {
   // Nodes have the numbers 1 to 3. Each call returns when it is so.
   Result<void> kill(int node);     // SIGKILL
   Result<void> pause(int node);    // SIGSTOP: connections stay, nothing is answered
-  Result<void> resume(int node);   // SIGCONT
+  Result<void> resume(int node);   // SIGCONT; all nodes that run serve and see each other again
   Result<void> restart(int node);  // also after kill(); all nodes that run serve and see each other again
   Result<void> stop();             // all; the data stay for restart_all()
   Result<void> restart_all();
