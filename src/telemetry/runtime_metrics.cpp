@@ -21,6 +21,8 @@ namespace propagation = opentelemetry::context::propagation;
 namespace sdk_metrics = opentelemetry::sdk::metrics;
 using std::chrono::milliseconds;
 
+constexpr std::chrono::microseconds first_flush_slice = milliseconds(250);
+
 std::chrono::microseconds time_left(os::Clock& clock, base::SteadyTime deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - clock.steady_now());
   return std::max(std::chrono::microseconds(1), left);
@@ -84,7 +86,17 @@ bool Runtime::flush_metrics(base::SteadyTime deadline) {
   }
   auto flushed = std::make_shared<std::atomic<bool>>(false);
   const auto time = time_left(clock_, deadline);
-  call_until([meters, flushed, time] { *flushed = meters->ForceFlush(time); }, deadline);
+  // The SDK wakes its reader once for each call, and one that is just about to sleep does not hear it: so it is called
+  // again, after longer and longer times.
+  const auto flush = [meters, flushed, time] {
+    auto left = time;
+    for (auto slice = first_flush_slice; left.count() > 0 && !*flushed; slice *= 2) {
+      const auto patience = std::min(left, slice);
+      *flushed = meters->ForceFlush(patience);
+      left -= patience;
+    }
+  };
+  call_until(flush, deadline);
   return *flushed;
 }
 

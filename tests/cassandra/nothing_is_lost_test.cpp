@@ -139,8 +139,8 @@ TEST(NothingIsLost, an_acknowledged_chunk_is_found_by_a_recoverer_whatever_was_f
     if (HasFailure()) break;
   }
   // The dice did throw what the law is about.
-  EXPECT_GT(parked_count, 5'000U);
-  EXPECT_GT(anew_count, 50U);
+  EXPECT_GT(parked_count, std::size_t{support::repeated(5'000)});
+  EXPECT_GT(anew_count, std::size_t{support::repeated(50)});
 }
 
 }  // namespace

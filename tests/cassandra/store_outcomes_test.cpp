@@ -99,7 +99,8 @@ TEST_F(StoreOutcomesTest, AChunkIsBorrowedNotCopiedAndWrittenWithTheTimeOfItsFir
 TEST_F(StoreOutcomesTest, ALargeTraceIsCutByBytesASmallOneIsOneBatch) {
   TraceRows rows;
   rows.trace_id = "t";
-  for (int i = 0; i < 9; ++i) rows.rows.push_back({"s", {}, "", "", std::vector<std::byte>(100'000)});
+  const std::vector<std::byte> data(100'000);
+  for (int i = 0; i < 9; ++i) rows.rows.push_back({"s", {}, "", "", data});
   store_->put_rows(rows, 5, keep_status());
   std::uint32_t row_count = 0;
   ASSERT_GT(cql_.asked.size(), 2U);

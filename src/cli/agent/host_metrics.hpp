@@ -58,7 +58,7 @@ class HostMetrics {
     opentelemetry::nostd::shared_ptr<opentelemetry::metrics::ObservableInstrument> instrument;
   };
   static void collect(opentelemetry::metrics::ObserverResult result, void* state);
-  void add(opentelemetry::metrics::Meter& meter, std::span<const MetricDescription> table);
+  void add(opentelemetry::metrics::Meter& meter, std::span<const MetricDescription> descriptions);
 
   std::mutex mutex_;
   std::shared_ptr<const HostSnapshot> snapshot_;          // protected by mutex_
