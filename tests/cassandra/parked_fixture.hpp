@@ -113,7 +113,7 @@ class ParkedSourceTest : public testing::Test {
   void put(const SegmentHead& head, std::int32_t position, const model::Chunk& chunk) {
     StoredChunk stored = pack(chunk).value();
     stored.position = position;
-    store.put_chunk(head.name, stored, 1 + position, [](const StoreStatus&) {});
+    store.put_chunk(head.name, stored, std::int64_t{1} + position, [](const StoreStatus&) {});
     parked.insert(chunk.id);
   }
   // Chunks first to last at positions from 0 on.
