@@ -1,7 +1,6 @@
 #include "telemetry/runtime.hpp"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "base/biased_lock.hpp"
@@ -82,7 +81,9 @@ Result<void> Runtime::begin_pipeline() {
   if (!made) return tl::unexpected(made.error());
   const std::lock_guard lock(mutex_);
   owned_pipeline_ = std::move(*made);
-  pipeline_ = std::shared_ptr<Pipeline>(owned_pipeline_.get(), [](Pipeline*) {});
+  auto left = std::make_shared<std::promise<void>>();
+  pipeline_left_ = left->get_future();
+  pipeline_ = std::shared_ptr<Pipeline>(owned_pipeline_.get(), [left](Pipeline*) { left->set_value(); });
   return {};
 }
 
@@ -172,12 +173,10 @@ FlushReport Runtime::flush(milliseconds timeout) {
   return report;
 }
 
-bool Runtime::is_left(const std::weak_ptr<Pipeline>& users, base::SteadyTime deadline) const {
+bool Runtime::is_left(std::future<void> left, base::SteadyTime deadline) const {
   // They are out in a moment, unless the host's own callbacks keep them; most of the time is for what comes then.
-  const auto now = clock_.steady_now();
-  const auto until = now + std::max(base::Duration(0), deadline - now) / 4;
-  while (!users.expired() && clock_.steady_now() < until) std::this_thread::sleep_for(milliseconds(1));
-  return users.expired();
+  const auto patience = std::max(base::Duration(0), deadline - clock_.steady_now()) / 4;
+  return left.wait_for(patience) == std::future_status::ready;
 }
 
 FlushReport Runtime::shutdown(milliseconds timeout) {
@@ -193,16 +192,17 @@ FlushReport Runtime::shutdown(milliseconds timeout) {
   shutdown_metrics(deadline);
   const bool alone = core_->recorder.close(clock_, deadline);
   std::unique_ptr<Pipeline> present;
-  std::weak_ptr<Pipeline> users;
+  std::future<void> left;
   {
     const std::lock_guard lock(mutex_);
     if (!is_inherited()) {
-      users = std::exchange(pipeline_, nullptr);
       present = std::move(owned_pipeline_);
+      left = std::move(pipeline_left_);
+      pipeline_.reset();
     }
   }
   if (present == nullptr) return keep_last({}, {});
-  if (!alone || !is_left(users, deadline)) {
+  if (!alone || !is_left(std::move(left), deadline)) {
     // Somebody still waits for room or reads the status: what is kept is on disk and in the pool already.
     const FlushReport report = present->flush(deadline);
     Status status = present->status();

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -73,7 +74,7 @@ class Runtime final : private os::ForkSubscriber {
   FlushReport keep_last(const FlushReport& report, Status status);
   [[nodiscard]] FlushReport last_report() const;
   // Whether nobody holds what pipeline() gave out, waiting until the deadline for those who do.
-  [[nodiscard]] bool is_left(const std::weak_ptr<Pipeline>& users, base::SteadyTime deadline) const;
+  [[nodiscard]] bool is_left(std::future<void> left, base::SteadyTime deadline) const;
   bool flush_metrics(base::SteadyTime deadline);
   void shutdown_metrics(base::SteadyTime deadline);
   std::shared_ptr<MeterProvider> make_meter_provider(std::chrono::milliseconds interval,
@@ -99,6 +100,7 @@ class Runtime final : private os::ForkSubscriber {
   // What everybody else gets, to use for a moment: it owns nothing, so that the end can let go of it and see for
   // certain whether somebody is still inside.
   std::shared_ptr<Pipeline> pipeline_;
+  std::future<void> pipeline_left_;  // by the last of them
   std::shared_ptr<MeterProvider> meters_;
   std::shared_ptr<MeterProvider> self_meters_;
   Status last_status_;
